@@ -1,0 +1,342 @@
+"""What the views and commands of HiPS do: open surveys, make their documents and tiles, write them to files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from django.conf import settings
+
+from archive import selectors
+from archive.errors import NotFoundError, UnavailableError, UsageError
+from archive.skymaps import MANIFEST, MapVersion, open_version
+from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
+from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
+from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_png
+from hips.moc import encode_moc, moc_centre, observed_moc
+from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties
+from hips.surveys import Survey, find_surveys, get_survey, open_pixels
+from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, read_tile
+
+# Part of every ETag: raise it when the bytes of tiles change for the same map.
+ENCODING = "1"
+CURRENT_FOR_SECONDS = 1.0
+CONTENT_TYPES = {"fits": "application/fits", "png": "image/png"}
+_GALACTIC_CENTRE = View(266.41683, -29.00781, 180.0)
+_PARTIAL_SKY = 0.3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    """Bytes to send, and what they are."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Style:
+    """How a PNG is to be coloured; what is None is taken from the survey."""
+
+    colour_map: str = "grey"
+    low: float | None = None
+    high: float | None = None
+    stretch: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenSurvey:
+    """A survey of one map version with its arrays mapped into memory; immutable like the version."""
+
+    version: MapVersion
+    survey: Survey
+    pixels: Pixels
+
+    @property
+    def grid(self) -> Grid:
+        """How the map is divided into tiles."""
+        return grid_of_order(self.pixels.order)
+
+    @cached_property
+    def digest(self) -> str:
+        """Short digest of the content of its maps."""
+        sums = "".join(self.version.sha256[source.map_id] for source in self.survey.sources)
+        return hashlib.sha256(f"{ENCODING} {self.survey.survey_id} {sums}".encode()).hexdigest()[:20]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Range and percentiles of the values."""
+        return summarize(self.pixels)
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        """Display range when nothing else is asked for."""
+        return choose_cuts(self.summary, self.survey.quantity)
+
+    @cached_property
+    def facts(self) -> HipsFacts:
+        """All that its properties say."""
+        moc = observed_moc(self.pixels)
+        fraction = moc.sky_fraction
+        view = _GALACTIC_CENTRE
+        if 0 < fraction < _PARTIAL_SKY:
+            ra, dec = moc_centre(moc)
+            view = View(ra, dec, min(180.0, 250.0 * fraction**0.5))
+        return HipsFacts(
+            self.survey, self.version.name, release_time(self.version), builder_name(), self.grid, self.cuts,
+            self.summary, fraction, view,
+        )  # fmt: skip
+
+
+class BytesCache:
+    """The documents asked for last, up to a total size; safe between threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._lock = threading.Lock()
+        self._documents: OrderedDict[object, Document] = OrderedDict()
+
+    def get(self, key: object) -> Document | None:
+        """Look a document up and remember that it was wanted."""
+        with self._lock:
+            if key in self._documents:
+                self._documents.move_to_end(key)
+            return self._documents.get(key)
+
+    def put(self, key: object, document: Document) -> None:
+        """Keep a document; forget the ones not wanted for longest."""
+        with self._lock:
+            if key in self._documents or len(document.body) > self._limit:
+                return
+            self._documents[key] = document
+            self._size += len(document.body)
+            while self._size > self._limit:
+                _, gone = self._documents.popitem(last=False)
+                self._size -= len(gone.body)
+
+
+_CACHE = BytesCache(64 * 1024 * 1024)
+_current_lock = threading.Lock()
+_current: tuple[float, MapVersion] | None = None
+
+
+def builder_name() -> str:
+    """Name and version of this software."""
+    try:
+        return f"Archipelago {package_version('archipelago')}"
+    except PackageNotFoundError:  # run from a checkout without installation
+        return "Archipelago"
+
+
+def release_time(version: MapVersion) -> dt.datetime:
+    """When the version was written."""
+    return dt.datetime.fromtimestamp((version.path / MANIFEST).stat().st_mtime, dt.UTC)
+
+
+def current_version() -> MapVersion:
+    """The published map version; looked up in the database at most once a second.
+
+    Raises
+    ------
+    UnavailableError
+        If no sky maps are published.
+    """
+    global _current  # noqa: PLW0603 - one small memo, guarded by its lock
+    with _current_lock:
+        now = time.monotonic()
+        if _current is None or now - _current[0] > CURRENT_FOR_SECONDS:
+            version = selectors.current_map_version()
+            if version is None:
+                _current = None
+                raise UnavailableError("No sky maps are published in this archive yet, so it has no HiPS.")
+            _current = (now, version)
+        return _current[1]
+
+
+def find_version(name: str | None) -> MapVersion:
+    """The named map version, or the current one."""
+    return current_version() if name is None else _open_version(settings.MAPS_ROOT, name)
+
+
+def open_survey(version: MapVersion, survey_id: str) -> OpenSurvey:
+    """Open one survey of a version."""
+    return _open_survey(version.path.parent, version.name, survey_id)
+
+
+@lru_cache(maxsize=16)
+def _open_version(root: Path, name: str) -> MapVersion:
+    return open_version(root, name)
+
+
+@lru_cache(maxsize=512)
+def _open_survey(root: Path, name: str, survey_id: str) -> OpenSurvey:
+    version = _open_version(root, name)
+    survey = get_survey(version, survey_id)
+    return OpenSurvey(version, survey, open_pixels(version, survey))
+
+
+def forget_everything() -> None:
+    """Forget all memos; for tests that replace a version under the same name."""
+    global _current  # noqa: PLW0603 - see current_version
+    _current = None
+    _open_version.cache_clear()
+    _open_survey.cache_clear()
+
+
+def make_etag(opened: OpenSurvey, address: Address, style: Style) -> str:
+    """Strong ETag of what `make_document` would give, without making it."""
+    text = f"{opened.digest} {opened.version.name} {address} {style}"
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def make_document(opened: OpenSurvey, address: Address, style: Style = Style()) -> Document:
+    """Make one tile, picture or document of a survey.
+
+    Raises
+    ------
+    NotFoundError
+        If the survey has no such tile, or the tile has no observed pixel.
+    UsageError
+        If the style names an unknown colour map or stretch, or an empty range.
+    """
+    match address:
+        case TileAddress(order=order) if order == opened.grid.tile_order:
+            return _make_tile(opened, address, style)
+        case DocumentAddress():
+            return _make_text(opened, address)
+    key = (opened.digest, opened.version.name, str(address), style)
+    document = _CACHE.get(key)
+    if document is None:
+        document = (
+            _make_tile(opened, address, style)
+            if isinstance(address, TileAddress)
+            else _make_allsky(opened, address, style)
+        )
+        _CACHE.put(key, document)
+    return document
+
+
+def list_surveys(version: MapVersion, *, base_url: str) -> str:
+    """Text of the HiPS list of a version (HiPS 1.0, section 5.2)."""
+    released = release_time(version)
+    return format_list(
+        make_list_record(
+            survey, authority=settings.IVO_AUTHORITY, released=released, url=f"{base_url}/{survey.survey_id}"
+        )
+        for survey in find_surveys(version)
+    )
+
+
+def survey_properties(opened: OpenSurvey) -> Mapping[str, str]:
+    """Key and value of the properties of a survey."""
+    return make_properties(opened.facts, authority=settings.IVO_AUTHORITY)
+
+
+def _make_tile(opened: OpenSurvey, address: TileAddress, style: Style) -> Document:
+    check_tile(opened.grid, address.order, address.ipix)
+    values = read_tile(opened.pixels, address.order, address.ipix)
+    if values is None:
+        raise NotFoundError(f"Tile {address.ipix} of order {address.order} lies outside the observed sky.")
+    if address.file_format == "fits":
+        unit = opened.survey.unit
+        body = encode_fits_tile(values, order=address.order, ipix=address.ipix, unit=unit)
+    else:
+        body = encode_png(colour_indices(values, _cuts_of(opened, style)), make_palette(style.colour_map))
+    return Document(body, CONTENT_TYPES[address.file_format])
+
+
+def _make_allsky(opened: OpenSurvey, address: AllskyAddress, style: Style) -> Document:
+    values = read_allsky(opened.pixels, address.order)
+    if address.file_format == "fits":
+        return Document(encode_fits_picture(values, unit=opened.survey.unit), CONTENT_TYPES["fits"])
+    indices = colour_indices(values, _cuts_of(opened, style))
+    return Document(encode_png(indices, make_palette(style.colour_map)), CONTENT_TYPES["png"])
+
+
+def _make_text(opened: OpenSurvey, address: DocumentAddress) -> Document:
+    match address.name:
+        case "properties":
+            text = format_properties(survey_properties(opened))
+            return Document(text.encode(), "text/plain; charset=utf-8")
+        case "Moc.fits":
+            return Document(encode_moc(observed_moc(opened.pixels)), CONTENT_TYPES["fits"])
+        case "metadata.fits":
+            return Document(_make_metadata(opened), CONTENT_TYPES["fits"])
+        case _:
+            raise NotFoundError(f"This HiPS has no {address.name}.")
+
+
+def _make_metadata(opened: OpenSurvey) -> bytes:
+    sky_map = opened.survey.main
+    cards: dict[str, str | int | float] = {
+        "TELESCOP": "INTEGRAL",
+        "INSTRUME": opened.survey.instrument_name,
+        "OBJECT": opened.survey.title,
+        "BUNIT": opened.survey.unit,
+        "E_MIN": sky_map.energy_min_kev,
+        "E_MAX": sky_map.energy_max_kev,
+        "MJDSTART": sky_map.tstart_mjd_tt,
+        "MJDSTOP": sky_map.tstop_mjd_tt,
+        "TIMESYS": "TT",
+        "MAPVERS": opened.version.name,
+        "HPXORDER": sky_map.order,
+        "SIMULATE": "simulated" if opened.survey.simulated else "observed",
+    }
+    for number, source in enumerate(opened.survey.sources, start=1):
+        cards[f"MAP{number}"] = source.map_id
+        cards[f"SHA{number}"] = opened.version.sha256[source.map_id]
+    return encode_fits_header(cards)
+
+
+def _cuts_of(opened: OpenSurvey, style: Style) -> Cuts:
+    if style.low is None and style.high is None and style.stretch is None:
+        return opened.cuts
+    default = opened.cuts
+    return Cuts(
+        default.low if style.low is None else style.low,
+        default.high if style.high is None else style.high,
+        style.stretch or default.stretch,
+    )
+
+
+def parse_style(params: Mapping[str, str]) -> Style:
+    """Read `colormap`, `min`, `max` and `stretch` from query parameters; others are left to other readers.
+
+    Raises
+    ------
+    UsageError
+        If a value is not one of those allowed.
+    """
+    style = Style(
+        params.get("colormap") or "grey",
+        _number(params, "min"),
+        _number(params, "max"),
+        params.get("stretch") or None,
+    )
+    make_palette(style.colour_map)
+    if style.stretch is not None:
+        Cuts(0.0, 1.0, style.stretch)
+    return style
+
+
+def _number(params: Mapping[str, str], name: str) -> float | None:
+    text = params.get(name)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1e30 < value < 1e30:
+        raise UsageError(f"{name} is {text[:40]!r}; expected a finite number in the unit of the map.")
+    return value

@@ -1,0 +1,129 @@
+"""Which HiPS a version of the sky maps gives: one per flux, exposure, significance and sensitivity map."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from archive.errors import NotFoundError
+from archive.skymaps import MapVersion, SkyMap
+from hips.tiles import Pixels, pixels_from_array, sensitivity, significance
+
+SENSITIVITY_SIGMA = 5.0
+QUANTITY_TITLES = {
+    "flux": "flux",
+    "significance": "significance",
+    "exposure": "exposure",
+    "sensitivity": f"{SENSITIVITY_SIGMA:g}-sigma sensitivity",
+}
+INSTRUMENT_NAMES = {
+    "isgri": "IBIS/ISGRI", "ibis": "IBIS", "picsit": "IBIS/PICsIT", "jemx": "JEM-X", "jemx1": "JEM-X 1",
+    "jemx2": "JEM-X 2", "spi": "SPI", "omc": "OMC",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """One HiPS: what it shows and the maps it is read from.
+
+    Attributes
+    ----------
+    survey_id : str
+        Last part of its address; never changes for the same map.
+    quantity : str
+        ``flux``, ``significance``, ``exposure`` or ``sensitivity``.
+    sources : tuple of SkyMap
+        One map, or the flux and variance maps that make a significance.
+    """
+
+    survey_id: str
+    quantity: str
+    unit: str
+    sources: tuple[SkyMap, ...]
+
+    @property
+    def main(self) -> SkyMap:
+        """The map which gives instrument, band, times and order."""
+        return self.sources[0]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the maps is simulated."""
+        return any(source.simulated for source in self.sources)
+
+    @property
+    def instrument_name(self) -> str:
+        """Name of the instrument as the mission writes it."""
+        return INSTRUMENT_NAMES.get(self.main.instrument.lower().replace("-", ""), self.main.instrument)
+
+    @property
+    def band_name(self) -> str:
+        """Energy band as people write it, for example ``20-40 keV``."""
+        return f"{self.main.energy_min_kev:g}-{self.main.energy_max_kev:g} keV"
+
+    @property
+    def title(self) -> str:
+        """One line that names it; says *simulated* where it is."""
+        text = f"INTEGRAL {self.instrument_name} {self.band_name} {QUANTITY_TITLES[self.quantity]}"
+        return f"{text} (simulated)" if self.simulated else text
+
+
+def find_surveys(version: MapVersion) -> tuple[Survey, ...]:
+    """All the HiPS of a map version: stored maps, and significance and sensitivity made from flux and variance."""
+    return tuple(_surveys_of(version))
+
+
+def get_survey(version: MapVersion, survey_id: str) -> Survey:
+    """One HiPS by its name.
+
+    Raises
+    ------
+    NotFoundError
+        If the version has no such HiPS.
+    """
+    for survey in _surveys_of(version):
+        if survey.survey_id == survey_id:
+            return survey
+    raise NotFoundError(
+        f"There is no HiPS {survey_id[:80]!r} in map version {version.name}; /hips/list names them all."
+    )
+
+
+def open_pixels(version: MapVersion, survey: Survey) -> Pixels:
+    """Map the arrays of a survey into memory; values are computed on reading where they are not stored."""
+    maps = [pixels_from_array(version.values(source)) for source in survey.sources]
+    if survey.quantity == "sensitivity":
+        return sensitivity(maps[0], n_sigma=SENSITIVITY_SIGMA)
+    if len(maps) == 2:
+        return significance(*maps)
+    return maps[0]
+
+
+def _surveys_of(version: MapVersion) -> Iterator[Survey]:
+    taken = {sky_map.map_id for sky_map in version.maps}
+    for sky_map in version.maps:
+        if sky_map.quantity in {"flux", "exposure", "significance"}:
+            yield Survey(sky_map.map_id, sky_map.quantity, sky_map.unit, (sky_map,))
+        if sky_map.quantity == "flux" and (variance := _partner(version, sky_map, "variance")) is not None:
+            name = _rename(sky_map.map_id, "flux", "significance")
+            if name not in taken:
+                yield Survey(name, "significance", "", (sky_map, variance))
+            name = _rename(sky_map.map_id, "flux", "sensitivity")
+            if name not in taken:
+                yield Survey(name, "sensitivity", sky_map.unit, (variance,))
+
+
+def _partner(version: MapVersion, sky_map: SkyMap, quantity: str) -> SkyMap | None:
+    """Map of another quantity for the same instrument, band and times."""
+    for other in version.find(instrument=sky_map.instrument, band=sky_map.band, quantity=quantity):
+        if (other.order, other.tstart_mjd_tt, other.tstop_mjd_tt) == (
+            sky_map.order,
+            sky_map.tstart_mjd_tt,
+            sky_map.tstop_mjd_tt,
+        ):
+            return other
+    return None
+
+
+def _rename(map_id: str, old: str, new: str) -> str:
+    return map_id.replace(old, new) if old in map_id else f"{map_id}-{new}"

@@ -1,0 +1,144 @@
+"""HiPS over HTTP: tiles and documents for sky viewers, and the page that shows them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from archive.errors import ArchiveError, NotFoundError
+from archive.faults import find_fault
+from hips import services
+from hips.addresses import DocumentAddress, parse_address
+from hips.cuts import COLOUR_MAPS, STRETCHES
+from hips.surveys import find_surveys
+
+# The path without a version shows a new release soon; the path with one never changes.
+CACHE_CURRENT = "public, max-age=300"
+CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
+CACHE_ABSENT = "public, max-age=60"
+_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    return _show_page(request, None)
+
+
+def survey_list(request: HttpRequest) -> HttpResponse:
+    if refusal := _refuse_method(request):
+        return refusal
+    try:
+        version = services.current_version()
+        text = services.list_surveys(version, base_url=_base_url(request))
+    except ArchiveError as error:
+        return _explain(error)
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+    document = services.Document(text.encode(), "text/plain; charset=utf-8")
+    response = _not_modified(request, etag) or _send(request, document)
+    return _finish(response, etag=etag, cache=CACHE_CURRENT)
+
+
+def survey_file(request: HttpRequest, survey_id: str, path: str = "", version_name: str | None = None) -> HttpResponse:
+    if refusal := _refuse_method(request):
+        return refusal
+    try:
+        address = parse_address(path)
+        version = services.find_version(version_name)
+        opened = services.open_survey(version, survey_id)
+        if address == DocumentAddress("index.html"):
+            return _show_page(request, opened)
+        style = services.parse_style({name: str(value) for name, value in request.GET.items()})
+        etag = services.make_etag(opened, address, style)
+        response = _not_modified(request, etag)
+        if response is None:
+            response = _send(request, services.make_document(opened, address, style))
+    except ArchiveError as error:
+        return _explain(error)
+    return _finish(response, etag=etag, cache=CACHE_CURRENT if version_name is None else CACHE_IMMUTABLE)
+
+
+def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> HttpResponse:
+    try:
+        version = services.current_version() if opened is None else opened.version
+        surveys = find_surveys(version)
+    except ArchiveError as error:
+        return render(request, "hips/empty.html", {"sentence": str(error)}, status=find_fault(error).status)
+    if opened is None:
+        shown = next((survey for survey in surveys if survey.quantity == "significance"), surveys[0])
+        opened = services.open_survey(version, shown.survey_id)
+    base = reverse("hips-index").rstrip("/")
+    viewer = {
+        "root": f"{base}/v/{version.name}",
+        "survey": opened.survey.survey_id,
+        "surveys": [
+            {
+                "id": survey.survey_id,
+                "title": survey.title,
+                "quantity": survey.quantity,
+                "unit": survey.unit,
+                "simulated": survey.simulated,
+            }
+            for survey in surveys
+        ],
+    }
+    context = {
+        "opened": opened,
+        "properties": services.survey_properties(opened),
+        "surveys": surveys,
+        "version": version,
+        "viewer": viewer,
+        "base_url": _base_url(request),
+        "colour_maps": list(COLOUR_MAPS),
+        "stretches": STRETCHES,
+    }
+    return render(request, "hips/index.html", context)
+
+
+def _base_url(request: HttpRequest) -> str:
+    root = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    return f"{root}{reverse('hips-index').rstrip('/')}"
+
+
+def _refuse_method(request: HttpRequest) -> HttpResponse | None:
+    if request.method == "OPTIONS":
+        response = HttpResponse(status=204)
+        response["Access-Control-Allow-Methods"] = ", ".join(_METHODS)
+        response["Access-Control-Allow-Headers"] = "Range, If-None-Match"
+        return _finish(response, cache=CACHE_CURRENT)
+    if request.method in _METHODS:
+        return None
+    response = HttpResponse("A HiPS can only be read.\n", status=405, content_type="text/plain; charset=utf-8")
+    response["Allow"] = ", ".join(_METHODS)
+    return _finish(response)
+
+
+def _not_modified(request: HttpRequest, etag: str) -> HttpResponse | None:
+    known = request.headers.get("If-None-Match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return HttpResponse(status=304) if etag in tags or known.strip() == "*" else None
+
+
+def _send(request: HttpRequest, document: services.Document) -> HttpResponse:
+    body = b"" if request.method == "HEAD" else document.body
+    response = HttpResponse(body, content_type=document.content_type)
+    response["Content-Length"] = str(len(document.body))
+    return response
+
+
+def _explain(error: ArchiveError) -> HttpResponse:
+    status = find_fault(error).status
+    response = HttpResponse(f"{error}\n", status=status, content_type="text/plain; charset=utf-8")
+    return _finish(response, cache=CACHE_ABSENT if isinstance(error, NotFoundError) else "no-store")
+
+
+def _finish(response: HttpResponse, *, etag: str | None = None, cache: str = "no-store") -> HttpResponse:
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Expose-Headers"] = "ETag, Content-Length"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response["Cache-Control"] = cache
+    if etag is not None:
+        response["ETag"] = etag
+    return response
