@@ -1,0 +1,45 @@
+"""Models of the archive, one module per aggregate."""
+
+from archive.models.catalogue import (
+    Catalogue,
+    CatalogueRelease,
+    GrbCatalogueEntry,
+    IbisCatalogueEntry,
+    JemxCatalogueEntry,
+    OmcCatalogueEntry,
+    ReferenceCatalogueEntry,
+    SpiCatalogueEntry,
+)
+from archive.models.job import Job
+from archive.models.mission import EnergyBand, Instrument, Revolution
+from archive.models.observation import Observation, Proposal, ScienceWindow
+from archive.models.product import Product, ProductFile, StoredFile
+from archive.models.release import CurrentRelease, Delivery, Release, Released
+from archive.models.source import Source, SourceName
+
+__all__ = [
+    "Catalogue",
+    "CatalogueRelease",
+    "CurrentRelease",
+    "Delivery",
+    "EnergyBand",
+    "GrbCatalogueEntry",
+    "IbisCatalogueEntry",
+    "Instrument",
+    "JemxCatalogueEntry",
+    "Job",
+    "Observation",
+    "OmcCatalogueEntry",
+    "Product",
+    "ProductFile",
+    "Proposal",
+    "ReferenceCatalogueEntry",
+    "Release",
+    "Released",
+    "Revolution",
+    "ScienceWindow",
+    "Source",
+    "SourceName",
+    "SpiCatalogueEntry",
+    "StoredFile",
+]

@@ -1,0 +1,116 @@
+"""Products and the files they are made of."""
+
+from django.db import models
+
+from archive.models.release import Released, head_of
+
+
+class StoredFile(models.Model):
+    """A file in the content-addressed store; never overwritten."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.BigIntegerField()
+    stored_at = models.DateTimeField()
+    verified_at = models.DateTimeField(null=True, help_text="last time the digest was recomputed")
+
+    class Meta:
+        """By digest."""
+
+        ordering = ("sha256",)
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class Product(Released):
+    """Something a user downloads and reduces: a spectrum, a light curve, a mosaic, a map."""
+
+    class Kind(models.TextChoices):
+        """What a product is; the names of ISLA where it has one."""
+
+        MOSAIC = "mosaic"
+        SPECTRUM = "spectrum"
+        LONG_TIMESERIES = "long_timeseries"
+        SHORT_TIMESERIES = "short_timeseries"
+        LIGHT_CURVE = "light_curve"
+        EVENT_LIST = "event_list"
+        SKY_MAP = "sky_map"
+        SCW_IMAGE = "scw_image"
+
+    KEY = ("product_id",)
+
+    product_id = models.CharField(max_length=120)
+    kind = models.CharField(max_length=16, choices=Kind)
+    title = models.CharField(max_length=200)
+    instrument = models.CharField(max_length=16)
+    band = models.CharField(max_length=24, blank=True, help_text="min_max in keV; empty = whole range or several")
+    energy_min_kev = models.FloatField(null=True)
+    energy_max_kev = models.FloatField(null=True)
+    source_id = models.CharField(max_length=24, blank=True)
+    target_name = models.CharField(max_length=80, blank=True)
+    epoch = models.CharField(max_length=40, blank=True, help_text="ISLA's revolution_obsid, or empty")
+    revolution = models.PositiveIntegerField(null=True)
+    obs_id = models.CharField(max_length=11, blank=True)
+    ra = models.FloatField(null=True)
+    dec = models.FloatField(null=True)
+    hpx = models.BigIntegerField(null=True)
+    x = models.FloatField(null=True)
+    y = models.FloatField(null=True)
+    z = models.FloatField(null=True)
+    field_of_view_deg = models.FloatField(null=True, help_text="diameter of the smallest circle around the product")
+    footprint = models.TextField(blank=True, help_text="DALI s_region: POLYGON or CIRCLE, ICRS deg")
+    tstart_mjd_tt = models.FloatField(null=True)
+    tstop_mjd_tt = models.FloatField(null=True)
+    exposure_s = models.FloatField(null=True)
+    sample_count = models.IntegerField(null=True, help_text="rows, channels or pixels along the main axis")
+    software = models.CharField(max_length=120, blank=True)
+    created_at = models.CharField(max_length=32, blank=True, help_text="DATE keyword of the main file")
+    metadata = models.JSONField(default=dict, help_text="further facts read from the files, names with units")
+
+    class Meta:
+        """By id."""
+
+        ordering = ("product_id",)
+        constraints = (head_of("product_id", name="archive_product_head"),)
+        indexes = (
+            models.Index(fields=("hpx",), name="archive_product_hpx"),
+            models.Index(fields=("source_id",), name="archive_product_source_id"),
+            models.Index(fields=("product_id",), name="archive_product_product_id"),
+        )
+
+    def __str__(self) -> str:
+        return self.product_id
+
+
+class ProductFile(Released):
+    """A file in its role within a product."""
+
+    class Role(models.TextChoices):
+        """What the file is to the product."""
+
+        SCIENCE = "science"
+        ARF = "arf"
+        RMF = "rmf"
+        SMOOTHED = "smoothed"
+        REGION = "region"
+        PREVIEW = "preview"
+        DOCUMENTATION = "documentation"
+
+    KEY = ("product_id", "file_name")
+
+    product_id = models.CharField(max_length=120)
+    role = models.CharField(max_length=16, choices=Role)
+    file_name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=80)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField()
+
+    class Meta:
+        """By product, science file first."""
+
+        ordering = ("product_id", "-role", "file_name")
+        constraints = (head_of("product_id", "file_name", name="archive_productfile_head"),)
+        indexes = (models.Index(fields=("product_id",), name="archive_productfile_product"),)
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -1,0 +1,116 @@
+"""Reads: functions that return query sets or dataclasses of the current release."""
+
+from typing import TypeVar
+
+import numpy as np
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import ExpressionWrapper
+from django.db.models.fields import FloatField
+
+from archive.errors import NotFoundError, UsageError
+from archive.healpix import unit_vector
+from archive.identifiers import normalize_name
+from archive.models import CurrentRelease, Release, Released, Source, SourceName
+from archive.skymaps import MapVersion, open_version
+
+RowT = TypeVar("RowT", bound=Released)
+
+MAX_RADIUS_DEG = 180.0
+
+
+def current_release() -> Release | None:
+    """Return the release that is served, or None in an empty archive."""
+    current = CurrentRelease.objects.select_related("release").first()
+    return current.release if current else None
+
+
+def rows_of_release(model: type[RowT], release: Release | None) -> QuerySet[RowT]:
+    """Return the rows of a table that are valid in `release` (None: no rows)."""
+    if release is None:
+        return model.objects.none()
+    return model.objects.filter(
+        Q(release_to=None) | Q(release_to__gt=release.number),
+        release_from__lte=release.number,
+    )
+
+
+def current_rows(model: type[RowT]) -> QuerySet[RowT]:
+    """Return the rows of a table that are valid in the current release."""
+    return rows_of_release(model, current_release())
+
+
+def current_map_version() -> MapVersion | None:
+    """Open the sky maps of the current release; None when it has none."""
+    release = current_release()
+    return open_version(settings.MAPS_ROOT, release.map_version) if release and release.map_version else None
+
+
+def resolve_name(name: str) -> Source:
+    """Find the source with this name, whatever its case, blanks and dashes; any alias counts.
+
+    Raises
+    ------
+    NotFoundError
+        If no source has the name.
+    UsageError
+        If several sources share it.
+    """
+    normalized = normalize_name(name)
+    ids = set(current_rows(SourceName).filter(normalized_name=normalized).values_list("source_id", flat=True))
+    if not ids:
+        ids = set(current_rows(Source).filter(source_id__iexact=name.strip()).values_list("source_id", flat=True))
+    if not ids:
+        msg = f"no source in the archive is called {name!r}; try another name or a position"
+        raise NotFoundError(msg)
+    if len(ids) > 1:
+        msg = f"{name!r} is a name of {len(ids)} sources ({', '.join(sorted(ids))}); give one of these ids"
+        raise UsageError(msg)
+    return current_rows(Source).get(source_id=ids.pop())
+
+
+def within_cone(rows: QuerySet[RowT], ra: float, dec: float, radius_deg: float) -> QuerySet[RowT]:
+    """Keep the rows within `radius_deg` of a position (ICRS, deg), nearest first, with `separation_chord2`.
+
+    The chord squared between unit vectors, 4 sin^2(r/2), is exact at every separation and at the poles.
+
+    Raises
+    ------
+    UsageError
+        If the position or radius is outside its range.
+    """
+    check_position(ra, dec)
+    if not 0 < radius_deg <= MAX_RADIUS_DEG:
+        msg = f"radius {radius_deg} is outside 0 to 180 degrees"
+        raise UsageError(msg)
+    x, y, z = (float(value) for value in unit_vector(ra, dec))
+    chord2 = (F("x") - x) * (F("x") - x) + (F("y") - y) * (F("y") - y) + (F("z") - z) * (F("z") - z)
+    limit = 4.0 * float(np.sin(np.radians(radius_deg) / 2.0)) ** 2
+    annotated = rows.annotate(separation_chord2=ExpressionWrapper(chord2, output_field=FloatField()))
+    return annotated.filter(separation_chord2__lte=limit).order_by("separation_chord2")
+
+
+def separation_deg(chord2: float) -> float:
+    """Turn a squared chord between unit vectors into degrees.
+
+    Examples
+    --------
+    >>> round(separation_deg(2.0), 6)
+    90.0
+    """
+    return float(np.degrees(2.0 * np.arcsin(min(1.0, chord2**0.5 / 2.0))))
+
+
+def check_position(ra: float, dec: float) -> None:
+    """Refuse a position outside the sky.
+
+    Raises
+    ------
+    UsageError
+        If `ra` is not in [0, 360) or `dec` not in [-90, 90].
+    """
+    if not (0.0 <= ra < 360.0 and -90.0 <= dec <= 90.0):
+        msg = (
+            f"position ra={ra}, dec={dec} is not on the sky; expected 0 <= ra < 360 and -90 <= dec <= 90, degrees, ICRS"
+        )
+        raise UsageError(msg)

@@ -1,0 +1,372 @@
+"""Writes: everything that changes the archive's tables goes through this module.
+
+A publication is one transaction: rows are merged, then the pointer to the current release moves. Whoever reads at
+the same time sees the release before or the release after, never something between.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import LiteralString
+from uuid import uuid4
+
+import numpy as np
+import yaml
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from archive.errors import BusyError, NotFoundError, UsageError
+from archive.healpix import hpx29, unit_vector
+from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Release, Released
+from archive.selectors import current_map_version, current_release
+from archive.skymaps import FloatMap, SkyMap, write_version
+
+REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
+BATCH_ROWS = 10_000
+MAX_NAMED_KEYS = 5
+_VERSION_COLUMNS = ("id", "release_from_id", "release_to_id", "delivery_id", "simulated")
+_INDEX_COLUMNS = ("hpx", "x", "y", "z")
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """What became of the rows given: new, changed, unchanged, and simulated ones not taken over a real row."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    kept_real: int = 0
+
+
+@dataclass(slots=True)
+class Publication:
+    """A release in the making; lives inside the transaction of `open_publication`."""
+
+    release: Release
+    delivery: Delivery
+    counts: dict[str, MergeCounts] = field(default_factory=dict)
+
+    def merge(self, model: type[Released], rows: Iterable[Row]) -> MergeCounts:
+        """Merge rows into a table by the model's natural key.
+
+        A row equal to the valid one is left alone, a different one replaces it from this release on, an unknown key
+        is added. A simulated row never replaces a real one. `ra` and `dec` fill the index columns.
+
+        Parameters
+        ----------
+        rows : mappings from column name to value; columns left out take the model's default
+
+        Raises
+        ------
+        UsageError
+            If a key comes twice or a column does not exist.
+        """
+        columns = _data_columns(model)
+        with connection.cursor() as cursor:
+            total = _stage(cursor, model, columns, rows)
+            names = _merge_names(model, columns)
+            values = {
+                "release": self.release.number,
+                "delivery": self.delivery.pk,
+                "simulated": self.delivery.simulated,
+            }
+            _refuse_duplicates(cursor, model, names)
+            kept = _execute(cursor, _KEEP_REAL, names, values) if self.delivery.simulated else 0
+            unchanged = _execute(cursor, _DROP_UNCHANGED, names, values)
+            changed = _execute(cursor, _CLOSE_CHANGED, names, values)
+            inserted = _execute(cursor, _INSERT, names, values)
+            cursor.execute("DROP TABLE merge_stage")
+            if inserted:
+                cursor.execute(sql.SQL("ANALYZE {table}").format(**names))
+        if kept + unchanged + inserted != total:
+            msg = f"{model.__name__}: {total} rows came, but {kept + unchanged + inserted} are accounted for"
+            raise RuntimeError(msg)
+        counts = MergeCounts(inserted - changed, changed, unchanged, kept)
+        before = self.counts.get(model.__name__, MergeCounts())
+        self.counts[model.__name__] = MergeCounts(*(a + b for a, b in zip(_tuple(before), _tuple(counts), strict=True)))
+        return counts
+
+    def publish_maps(self, maps: Iterable[tuple[SkyMap, FloatMap]]) -> bool:
+        """Write a map version with these maps and those of the current version; True when anything is new."""
+        base = current_map_version()
+        name = f"{self.release.name.lower()}-{uuid4().hex[:8]}"
+        version = write_version(settings.MAPS_ROOT, name, maps, base=base)
+        if base is not None and version.sha256 == base.sha256 and set(version.maps) == set(base.maps):
+            shutil.rmtree(version.path)
+            return False
+        self.release.map_version = name
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is new or changed."""
+        rows = any(counts.new or counts.changed for counts in self.counts.values())
+        before = self.release.previous.map_version if self.release.previous else ""
+        return not rows and self.release.map_version == before
+
+
+@contextmanager
+def open_publication(*, delivery: Delivery, description: str) -> Iterator[Publication]:
+    """Open a publication; on leaving, it becomes the current release, or nothing happens.
+
+    `delivery` is an unsaved or saved `Delivery`; it is stored with its state and counts. If nothing is new, no release
+    is made and the transaction is rolled back. Any error rolls everything back.
+
+    Raises
+    ------
+    BusyError
+        If another publication is running.
+    """
+    with transaction.atomic():
+        _lock_publications()
+        previous = current_release()
+        release = _next_release(previous, description)
+        _abandon_newer(previous, release)
+        _save_delivery(delivery)
+        publication = Publication(release, delivery)
+        yield publication
+        if publication.is_empty:
+            transaction.set_rollback(True)
+            return
+        release.save()
+        delivery.state = Delivery.State.PUBLISHED
+        delivery.release = release
+        delivery.counts = {name: asdict(counts) for name, counts in publication.counts.items()}
+        delivery.save()
+        CurrentRelease(release=release).save()
+
+
+def roll_back_to(release_name: str) -> Release:
+    """Serve an earlier (or later) release again by moving the pointer.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such release.
+    """
+    with transaction.atomic():
+        _lock_publications()
+        release = Release.objects.filter(name=release_name).first()
+        if release is None:
+            known = ", ".join(Release.objects.values_list("name", flat=True)[:10]) or "none"
+            msg = f"there is no release {release_name!r}; known are {known}"
+            raise NotFoundError(msg)
+        CurrentRelease(release=release).save()
+    return release
+
+
+def ensure_band(instrument: str, energy_min_kev: float, energy_max_kev: float) -> EnergyBand:
+    """Return the energy band of an instrument, made when it is new; energies in keV.
+
+    Examples of the names: ``isgri_28_40`` with band ``28_40``; ``jemx1_3_10.5`` with band ``3_10.5``.
+    """
+    band = f"{energy_min_kev:.6g}_{energy_max_kev:.6g}"
+    energy_band, _ = EnergyBand.objects.get_or_create(
+        band_id=f"{instrument}_{band}",
+        defaults={
+            "instrument_id": instrument,
+            "band": band,
+            "energy_min_kev": energy_min_kev,
+            "energy_max_kev": energy_max_kev,
+        },
+    )
+    return energy_band
+
+
+def sync_reference_rows() -> None:
+    """Bring instruments and catalogues to what archive/reference says."""
+    for name, facts in yaml.safe_load((REFERENCE_DIRECTORY / "instruments.yaml").read_text()).items():
+        energy_min_kev, energy_max_kev = facts.pop("energy")
+        defaults = {**facts, "energy_min_kev": energy_min_kev, "energy_max_kev": energy_max_kev}
+        Instrument.objects.update_or_create(instrument=name, defaults=defaults)
+    for name, facts in yaml.safe_load((REFERENCE_DIRECTORY / "catalogues.yaml").read_text()).items():
+        Catalogue.objects.update_or_create(catalogue=name, defaults=facts)
+
+
+def released_models() -> list[type[Released]]:
+    """Return every model whose rows belong to releases."""
+    return sorted(Released.__subclasses__() + _grandchildren(), key=lambda model: model.__name__)
+
+
+def _grandchildren() -> list[type[Released]]:
+    return [leaf for child in Released.__subclasses__() for leaf in child.__subclasses__()]
+
+
+def _lock_publications() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [settings.LOCK_PUBLISH])
+        (locked,) = cursor.fetchone()
+    if not locked:
+        msg = "another publication is running; try again when it has ended"
+        raise BusyError(msg)
+
+
+def _next_release(previous: Release | None, description: str) -> Release:
+    now = datetime.now(UTC)
+    newest = Release.objects.order_by("-number").first()
+    count = Release.objects.filter(name__startswith=f"{now.year}.").count()
+    release = Release(
+        number=newest.number + 1 if newest else 1,
+        name=f"{now.year}.{count + 1}",
+        previous=previous,
+        published_at=now,
+        description=description,
+        map_version=previous.map_version if previous else "",
+    )
+    release.save()
+    return release
+
+
+def _save_delivery(delivery: Delivery) -> None:
+    known = Delivery.objects.filter(pk=delivery.pk).first()
+    if known is not None and known.digest_sha256 != delivery.digest_sha256:
+        msg = (
+            f"delivery {delivery.pk} is known with the content {known.digest_sha256[:12]}..., now it has "
+            f"{delivery.digest_sha256[:12]}...; a changed delivery needs a new delivery_id"
+        )
+        raise UsageError(msg)
+    delivery.save()
+
+
+def _abandon_newer(previous: Release | None, release: Release) -> None:
+    """After a roll-back: what the releases above the pointer brought ends here, what they ended goes on."""
+    base = previous.number if previous else 0
+    if base == release.number - 1:
+        return
+    values = {"base": base, "release": release.number}
+    with connection.cursor() as cursor:
+        for model in (m for m in released_models() if not m._meta.abstract):
+            columns = _data_columns(model)
+            names = {
+                "table": sql.Identifier(model._meta.db_table),
+                "columns": _list(sql.Identifier(name) for name in (*columns, "delivery_id", "simulated")),
+            }
+            for statement in _ABANDON:
+                _execute(cursor, statement, names, values)
+
+
+def _data_columns(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(f.column for f in model._meta.concrete_fields if f.column not in _VERSION_COLUMNS)
+
+
+def _list(items: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(items)
+
+
+def _tuple(counts: MergeCounts) -> tuple[int, int, int, int]:
+    return (counts.new, counts.changed, counts.unchanged, counts.kept_real)
+
+
+def _merge_names(model: type[Released], columns: tuple[str, ...]) -> dict[str, sql.Composable]:
+    def of(alias: str, names: Iterable[str]) -> sql.Composed:
+        return _list(sql.Identifier(alias, name) for name in names)
+
+    return {
+        "table": sql.Identifier(model._meta.db_table),
+        "columns": _list(map(sql.Identifier, columns)),
+        "key": _list(map(sql.Identifier, model.KEY)),
+        "same_key": sql.SQL("({}) = ({})").format(of("h", model.KEY), of("s", model.KEY)),
+        "same_row": sql.SQL("({}) IS NOT DISTINCT FROM ({})").format(of("h", columns), of("s", columns)),
+    }
+
+
+_KEEP_REAL = (
+    "DELETE FROM merge_stage s USING {table} h WHERE {same_key} AND h.release_to_id IS NULL AND NOT h.simulated"
+)
+_DROP_UNCHANGED = (
+    "DELETE FROM merge_stage s USING {table} h WHERE {same_key} AND h.release_to_id IS NULL "
+    "AND h.simulated = %(simulated)s AND {same_row}"
+)
+_CLOSE_CHANGED = (
+    "UPDATE {table} h SET release_to_id = %(release)s FROM merge_stage s WHERE {same_key} AND h.release_to_id IS NULL"
+)
+_INSERT = (
+    "INSERT INTO {table} ({columns}, release_from_id, delivery_id, simulated) "
+    "SELECT {columns}, %(release)s, %(delivery)s, %(simulated)s FROM merge_stage"
+)
+_ABANDON = (
+    # What an abandoned release brought ends here.
+    "UPDATE {table} SET release_to_id = %(release)s "
+    "WHERE release_from_id > %(base)s AND release_from_id < %(release)s AND release_to_id IS NULL",
+    # What an abandoned release ended is valid again from here on, as a copy.
+    "INSERT INTO {table} ({columns}, release_from_id) SELECT {columns}, %(release)s FROM {table} "
+    "WHERE release_from_id <= %(base)s AND release_to_id > %(base)s AND release_to_id < %(release)s",
+)
+
+
+def _execute(cursor: CursorWrapper, statement: LiteralString, names: Mapping[str, sql.Composable], values: Row) -> int:
+    cursor.execute(sql.SQL(statement).format(**names), values)
+    return cursor.rowcount
+
+
+def _stage(cursor: CursorWrapper, model: type[Released], columns: tuple[str, ...], rows: Iterable[Row]) -> int:
+    """Copy the rows into the temporary table ``merge_stage``; return how many there were."""
+    names = {"table": sql.Identifier(model._meta.db_table), "columns": _list(map(sql.Identifier, columns))}
+    cursor.execute(
+        sql.SQL(
+            "CREATE TEMPORARY TABLE merge_stage ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
+        ).format(**names)
+    )
+    total = 0
+    iterator = iter(rows)
+    with cursor.copy(sql.SQL("COPY merge_stage ({columns}) FROM STDIN").format(**names)) as copy:
+        while batch := list(islice(iterator, BATCH_ROWS)):
+            for values in _complete_rows(model, columns, batch):
+                copy.write_row(values)
+            total += len(batch)
+    cursor.execute("ANALYZE merge_stage")
+    return total
+
+
+def _complete_rows(model: type[Released], columns: tuple[str, ...], batch: list[Row]) -> Iterator[list[object]]:
+    """Yield the values of each row in the order of `columns`, with defaults and index columns filled in."""
+    fields = {f.column: f for f in model._meta.concrete_fields}
+    unknown = set().union(*batch) - set(columns)
+    if unknown:
+        msg = f"{model.__name__} has no column {', '.join(sorted(unknown))}"
+        raise UsageError(msg)
+    json_columns = {name for name in columns if isinstance(fields[name], models.JSONField)}
+    index = _index_columns(batch) if "hpx" in columns else {}
+    for number, row in enumerate(batch):
+        values: list[object] = []
+        for name in columns:
+            if name in index:
+                value = index[name][number]
+            else:
+                value = row[name] if name in row else fields[name].get_default()
+            values.append(Jsonb(value) if name in json_columns else value)
+        yield values
+
+
+def _index_columns(batch: list[Row]) -> dict[str, list[float | int | None]]:
+    """Compute hpx, x, y, z from ra and dec; None where the row has no position."""
+    has = np.array([row.get("ra") is not None and row.get("dec") is not None for row in batch])
+    ra = np.array([row["ra"] if ok else 0.0 for row, ok in zip(batch, has, strict=True)], dtype=np.float64)
+    dec = np.array([row["dec"] if ok else 0.0 for row, ok in zip(batch, has, strict=True)], dtype=np.float64)
+    columns = dict(zip(_INDEX_COLUMNS, (hpx29(ra, dec), *unit_vector(ra, dec)), strict=True))
+    return {
+        name: [value if ok else None for value, ok in zip(values.tolist(), has, strict=True)]
+        for name, values in columns.items()
+    }
+
+
+def _refuse_duplicates(cursor: CursorWrapper, model: type[Released], names: Mapping[str, sql.Composable]) -> None:
+    statement = "SELECT {key}, count(*) FROM merge_stage GROUP BY {key} HAVING count(*) > 1 ORDER BY {key}"
+    cursor.execute(sql.SQL(statement).format(**names))
+    duplicates = cursor.fetchall()
+    if duplicates:
+        examples = ", ".join(" ".join(map(str, row[:-1])) for row in duplicates[:MAX_NAMED_KEYS])
+        msg = (
+            f"{model.__name__}: {len(duplicates)} keys ({', '.join(model.KEY)}) come more than once, "
+            f"for example {examples}; each may come once in a delivery"
+        )
+        raise UsageError(msg)

@@ -1,0 +1,160 @@
+"""Django settings. Every value comes from the environment; what must be set has no default.
+
+docs/reference/settings.md lists each variable; a test keeps the two equal.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def _require(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        msg = f"the environment variable {name} must be set (./archipelago sets it; see docs/reference/settings.md)"
+        raise ImproperlyConfigured(msg)
+    return value
+
+
+def _flag(name: str) -> bool:
+    value = os.environ.get(name, "0")
+    if value not in {"0", "1"}:
+        msg = f"the environment variable {name} is {value!r}; expected 0 or 1"
+        raise ImproperlyConfigured(msg)
+    return value == "1"
+
+
+def _words(name: str, default: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+SECRET_KEY = _require("ARCHIPELAGO_SECRET_KEY")
+DEBUG = _flag("ARCHIPELAGO_DEBUG")
+# Address at which users reach this archive; it stands in access_url and in registry records.
+PUBLIC_URL = os.environ.get("ARCHIPELAGO_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = _words("ARCHIPELAGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+DATA_ROOT = Path(os.environ.get("ARCHIPELAGO_DATA", CHECKOUT / "var")).resolve()
+FILES_ROOT = DATA_ROOT / "files"
+MAPS_ROOT = DATA_ROOT / "maps"
+LIMITS_ROOT = DATA_ROOT / "upper_limits"
+
+# The authority part of every ivo:// identifier that this archive mints.
+IVO_AUTHORITY = os.environ.get("ARCHIPELAGO_IVO_AUTHORITY", "archipelago.invalid")
+
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+
+
+def _database() -> dict[str, object]:
+    if not DATABASE_URL:
+        # An empty HOST tells the backend to start the embedded server on first use.
+        return {"ENGINE": "archive.postgres", "NAME": "archipelago", "HOST": "", "USER": "archipelago"}
+    try:
+        parts = conninfo_to_dict(DATABASE_URL)
+    except ProgrammingError as error:
+        msg = "DATABASE_URL is not a PostgreSQL address; expected postgresql://user:password@host:port/name"
+        raise ImproperlyConfigured(msg) from error
+    return {
+        "ENGINE": "archive.postgres",
+        "NAME": parts.pop("dbname", "archipelago"),
+        "HOST": parts.pop("host", "localhost"),
+        "PORT": str(parts.pop("port", "")),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "OPTIONS": parts,
+    }
+
+
+DATABASES = {"default": {**_database(), "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The PostgreSQL role under which outside queries run; it may only read the published schemas.
+TAP_ROLE = "archipelago_tap"
+PUBLISHED_SCHEMAS = ("integral", "ivoa", "tap_schema")
+
+INSTALLED_APPS = [
+    "archive",
+    "ingestion",
+    "vo",
+    "hips",
+    "upper_limits",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "archive.website.middleware.security_headers",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "archive.urls"
+WSGI_APPLICATION = "archive.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [CHECKOUT / "archive" / "website" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "archive.website.context.archive_context",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_ROOT / "static"
+# A static file is found in the packages themselves: nothing has to be collected on a small installation.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "archive.api.errors.render_error",
+}
+
+# Broker of the nudges to the workers; empty = kombu's filesystem transport under DATA_ROOT (archive/celery.py).
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
+
+# Advisory locks of PostgreSQL that the archive takes; each use has a number of its own.
+LOCK_MIGRATE = 2002_01
+LOCK_PUBLISH = 2002_02
+
+# Kinds of job that the job table may name, and the function that each one runs.
+JOBS = {
+    "ingest": "ingestion.services.run_ingestion",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("ARCHIPELAGO_LOG_LEVEL", "WARNING")},
+}

@@ -1,0 +1,14 @@
+"""What every page shows: the current release and whether any of its data are simulated."""
+
+from django.http import HttpRequest
+
+from archive.models import Delivery
+from archive.selectors import current_release
+
+
+def archive_context(request: HttpRequest) -> dict[str, object]:
+    """Give templates `release` and `has_simulated`."""
+    del request
+    release = current_release()
+    simulated = Delivery.objects.filter(simulated=True, release__number__lte=release.number) if release else None
+    return {"release": release, "has_simulated": bool(simulated and simulated.exists())}
