@@ -1,0 +1,48 @@
+"""From nothing to a running archive with content."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+
+from archive.assets import install_assets
+from archive.demo import missing_parts
+from archive.management.commands.serve import add_server_options, migrate_if_needed, run_step, serve
+from archive.processes import check_port, only_one
+
+
+class Command(BaseCommand):
+    """Door to `archive.demo` and `archive.processes`."""
+
+    help = "Fill the archive with demonstration data (real where there is some, else marked as simulated) and run it."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the size of the simulated mission, and what `serve` takes."""
+        add_server_options(parser)
+        parser.add_argument(
+            "--size", default="small", help="size of the simulated mission (./archipelago simulate --help)"
+        )
+        parser.add_argument("--no-serve", action="store_true", help="fill the archive and stop")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Do what is missing, then run."""
+        begin = time.monotonic()
+        with only_one(settings.DATA_ROOT, address=f"http://{options['host']}:{options['port']}"):
+            if not options["no_serve"]:
+                check_port(options["host"], options["port"])
+            run_step(self.say, "JavaScript of the pages", lambda: install_assets(self.say))
+            run_step(self.say, "database", connection.ensure_connection)
+            run_step(self.say, "tables and views", migrate_if_needed)
+            for part in missing_parts(options["size"]):
+                run_step(self.say, part.title, part.load)
+            self.say(f"Ready after {time.monotonic() - begin:.1f} s.")
+            if not options["no_serve"]:
+                serve(options, self.say, log_to_files=True)
+
+    def say(self, text: str) -> None:
+        """Write a line at once, also into a pipe."""
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -1,0 +1,33 @@
+"""Celery's doors to the job table; each is safe to run twice."""
+
+import logging
+
+from kombu.exceptions import OperationalError
+
+from archive.celery import app
+from archive.jobs import count_waiting, run_next_job, sweep_jobs
+
+logger = logging.getLogger(__name__)
+
+
+@app.task
+def work_task() -> None:
+    """Run the job that has waited longest; if others wait, tell the next worker."""
+    if run_next_job() and count_waiting():
+        nudge()
+
+
+@app.task(soft_time_limit=60)
+def sweep_task() -> None:
+    """Put the jobs of dead workers back, and tell a worker where something waits."""
+    sweep_jobs()
+    if count_waiting():
+        nudge()
+
+
+def nudge() -> None:
+    """Tell a worker that a job waits. Without a broker the job stays in its table until one is back."""
+    try:
+        work_task.apply_async(retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("no worker could be told about a waiting job, the next sweep will: %s", error)
