@@ -82,8 +82,8 @@ class Crab:
 CRABS = {
     crab.name: crab
     for crab in (
-        Crab("10E-2.1", PowerLaw(2.1), 10.0, "10 E^-2.1 ph cm-2 s-1 keV-1 (as Krivonos et al. 2007)"),
-        Crab("9.7E-2.1", PowerLaw(2.1), 9.7, "9.7 E^-2.1 ph cm-2 s-1 keV-1"),
+        Crab("10*E**-2.1", PowerLaw(2.1), 10.0, "10 E^-2.1 ph cm-2 s-1 keV-1 (as Krivonos et al. 2007)"),
+        Crab("9.7*E**-2.1", PowerLaw(2.1), 9.7, "9.7 E^-2.1 ph cm-2 s-1 keV-1"),
         Crab(
             "spi-broken",
             BrokenPowerLaw(2.07, 100.0, 2.24),
@@ -92,7 +92,7 @@ CRABS = {
         ),
     )
 }
-DEFAULT_CRAB = "10E-2.1"
+DEFAULT_CRAB = "10*E**-2.1"
 
 
 def photon_flux(model: Model, energy_min_kev: float, energy_max_kev: float) -> float:
@@ -127,7 +127,7 @@ def crab_photon_flux(crab: Crab, energy_min_kev: float, energy_max_kev: float) -
 
     Examples
     --------
-    >>> round(crab_photon_flux(CRABS["10E-2.1"], 17.0, 60.0), 4)
+    >>> round(crab_photon_flux(CRABS["10*E**-2.1"], 17.0, 60.0), 4)
     0.3022
     """
     return crab.norm * photon_flux(crab.model, energy_min_kev, energy_max_kev)
@@ -138,7 +138,7 @@ def mcrab_energy_flux(crab: Crab, energy_min_kev: float, energy_max_kev: float) 
 
     Examples
     --------
-    >>> round(mcrab_energy_flux(CRABS["10E-2.1"], 17.0, 60.0) / 1e-12, 2)
+    >>> round(mcrab_energy_flux(CRABS["10*E**-2.1"], 17.0, 60.0) / 1e-12, 2)
     14.3
     """
     return 1e-3 * crab.norm * energy_flux(crab.model, energy_min_kev, energy_max_kev)
@@ -150,7 +150,7 @@ def energy_flux_per_photon_flux(model: Model, native: tuple[float, float], wante
     Examples
     --------
     >>> factor = energy_flux_per_photon_flux(PowerLaw(2.0), (17.0, 60.0), (20.0, 100.0))
-    >>> round(factor * 1e-3 * crab_photon_flux(CRABS["10E-2.1"], 17.0, 60.0) / 1e-12, 2)
+    >>> round(factor * 1e-3 * crab_photon_flux(CRABS["10*E**-2.1"], 17.0, 60.0) / 1e-12, 2)
     18.49
     """
     return energy_flux(model, *wanted) / photon_flux(model, *native)

@@ -28,7 +28,18 @@ Kind = Literal["psf-pixel", "psf-neighbours", "nearest"]
 
 FOUR_LN2 = 4.0 * math.log(2.0)
 FIT_RADIUS_FWHM = 0.67
-"""Pixels farther from the position than this many FWHM (8 arcmin for IBIS) do not enter the fit."""
+"""Pixels farther from the position than this many FWHM (8 arcmin for IBIS), or than one pixel, do not enter the fit."""
+
+INSTRUMENT_FWHM_ARCMIN = {
+    "ibis": 12.0,
+    "isgri": 12.0,
+    "picsit": 12.0,
+    "jemx": 3.35,
+    "jemx1": 3.35,
+    "jemx2": 3.35,
+    "spi": 150.0,
+}
+"""Width of a point source in the mosaics of each instrument, used where a map does not state its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +75,20 @@ class Pixels:
 def plan_readout(order: int, fwhm_deg: float) -> Readout:
     """Choose the read-out for maps of `order` and a Gaussian PSF of `fwhm_deg`.
 
-    "psf-pixel" where a pixel is at most a third of the FWHM; up to 0.6 FWHM "psf-neighbours", the pixel and its eight
-    neighbours (or the pixel alone where that has less noise); else "nearest": a map coarser than the PSF cannot be
-    fitted, and the caller must say so.
+    "psf-pixel" where a pixel is at most a third of the FWHM; up to 1.5 FWHM "psf-neighbours", the pixel and its eight
+    neighbours (or the pixel alone where that has less noise); else "nearest": a map so much coarser than the PSF
+    misses sources between its pixel centres, and the caller must say so.
 
     Examples
     --------
-    >>> [plan_readout(order, 0.2).kind for order in (10, 9, 7)]
-    ['psf-pixel', 'psf-neighbours', 'nearest']
+    >>> [plan_readout(order, 0.2).kind for order in (10, 9, 8, 7)]
+    ['psf-pixel', 'psf-neighbours', 'psf-neighbours', 'nearest']
     """
     if not fwhm_deg > 0.0:
         msg = f"fwhm_deg is {fwhm_deg!r}; expected a width in degrees greater than zero"
         raise ValueError(msg)
     ratio = pixel_size_deg(order) / fwhm_deg
-    kind: Kind = "psf-pixel" if ratio <= 1 / 3 else "psf-neighbours" if ratio <= 0.6 else "nearest"
+    kind: Kind = "psf-pixel" if ratio <= 1 / 3 else "psf-neighbours" if ratio <= 1.5 else "nearest"
     return Readout(kind, order, fwhm_deg)
 
 
@@ -134,6 +145,17 @@ def find_pixels(readout: Readout, ra: ArrayLike, dec: ArrayLike) -> Pixels:
     return _fit_neighbours(readout, nearest, single, target)
 
 
+def nearest_weight(readout: Readout, ipix: int, ra: float, dec: float) -> float:
+    """Weight of pixel `ipix` read alone at one position, as `find_pixels` gives it, without arrays."""
+    if readout.kind == "nearest":
+        return 1.0
+    lon, lat = healpix_to_lonlat_scalar(readout.order, ipix)
+    a, b = math.radians(dec), lat
+    haversine = math.sin(0.5 * (b - a)) ** 2 + math.cos(a) * math.cos(b) * math.sin(0.5 * (lon - math.radians(ra))) ** 2
+    separation = math.degrees(2.0 * math.asin(min(1.0, math.sqrt(haversine))))
+    return math.exp(FOUR_LN2 * (separation / readout.fwhm_deg) ** 2)
+
+
 def apply_weights(pixels: Pixels, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the fitted flux and the noise factor of each position and band.
 
@@ -165,7 +187,8 @@ def _fit_neighbours(readout: Readout, nearest: IntArray, single: FloatArray, tar
     is_nearest = ipix == nearest[:, None]
     centre = _centres(np.maximum(ipix, 0), readout.order)
     separation = _separation(target[:, None, :], centre)
-    enters = is_nearest | ((ipix >= 0) & (separation <= FIT_RADIUS_FWHM * readout.fwhm_deg))
+    radius = max(FIT_RADIUS_FWHM * readout.fwhm_deg, pixel_size_deg(readout.order))
+    enters = is_nearest | ((ipix >= 0) & (separation <= radius))
     response = np.where(enters, psf(separation, readout.fwhm_deg), 0.0)
     weight = response / (response**2).sum(axis=1, keepdims=True)
     mutual = _separation(centre[:, :, None, :], centre[:, None, :, :])
@@ -174,6 +197,44 @@ def _fit_neighbours(readout: Readout, nearest: IntArray, single: FloatArray, tar
     alone = single <= factor
     weight = np.where(alone[:, None], np.where(is_nearest, single[:, None], 0.0), weight)
     return Pixels(nearest, single, ipix, weight, np.minimum(factor, single))
+
+
+def healpix_to_lonlat_scalar(order: int, ipix: int) -> tuple[float, float]:
+    """Longitude and latitude of the centre of one NESTED pixel, radians; cdshealpix costs 100 times more for one.
+
+    References
+    ----------
+    Gorski et al. 2005, ApJ 622, 759, section 4.1 and equations 4-9.
+
+    Examples
+    --------
+    >>> [round(math.degrees(angle), 6) for angle in healpix_to_lonlat_scalar(0, 5)]
+    [90.0, 0.0]
+    """
+    nside = 1 << order
+    face, inside = ipix >> (2 * order), ipix & (nside * nside - 1)
+    x, y = _even_bits(inside), _even_bits(inside >> 1)
+    ring = ((face >> 2) + 2) * nside - x - y - 1
+    if ring < nside:
+        count = ring
+        latitude = 0.5 * math.pi - 2.0 * math.asin(ring / (nside * math.sqrt(6.0)))
+    elif ring > 3 * nside:
+        count = 4 * nside - ring
+        latitude = 2.0 * math.asin(count / (nside * math.sqrt(6.0))) - 0.5 * math.pi
+    else:
+        count = nside
+        latitude = math.asin((2 * nside - ring) * 2.0 / (3.0 * nside))
+    middle = 2 * (face & 3) + 1 if face < 4 or face > 7 else 2 * (face & 3)
+    return (middle * count + x - y) * math.pi / (4.0 * count) % (2.0 * math.pi), latitude
+
+
+def _even_bits(value: int) -> int:
+    value &= 0x5555555555555555
+    value = (value | (value >> 1)) & 0x3333333333333333
+    value = (value | (value >> 2)) & 0x0F0F0F0F0F0F0F0F
+    value = (value | (value >> 4)) & 0x00FF00FF00FF00FF
+    value = (value | (value >> 8)) & 0x0000FFFF0000FFFF
+    return (value | (value >> 16)) & 0x00000000FFFFFFFF
 
 
 def _centres(ipix: IntArray, order: int) -> FloatArray:

@@ -44,7 +44,7 @@ MCRAB = [
 
 @pytest.mark.parametrize(("low", "high", "ten", "nine_seven", "broken"), MCRAB)
 def test_one_mcrab_in_every_convention(low, high, ten, nine_seven, broken):
-    found = [mcrab_energy_flux(CRABS[name], low, high) * 1e12 for name in ("10E-2.1", "9.7E-2.1", "spi-broken")]
+    found = [mcrab_energy_flux(CRABS[name], low, high) * 1e12 for name in ("10*E**-2.1", "9.7*E**-2.1", "spi-broken")]
     assert found == pytest.approx([ten, nine_seven, broken], abs=0.0055)
 
 
@@ -57,7 +57,7 @@ def test_one_mcrab_in_every_convention(low, high, ten, nine_seven, broken):
     ],
 )
 def test_conversion_between_bands_for_any_index(native, wanted, values):
-    photons = 1e-3 * crab_photon_flux(CRABS["10E-2.1"], *native)
+    photons = 1e-3 * crab_photon_flux(CRABS["10*E**-2.1"], *native)
     for index, value in zip((1.5, 1.8, 2.0, 2.1, 2.5, 3.0), values, strict=True):
         found = photons * energy_flux_per_photon_flux(PowerLaw(index), native, wanted) * 1e12
         assert found == pytest.approx(value, abs=0.0055)
