@@ -9,6 +9,10 @@ class UsageError(ArchiveError):
     """The request cannot be understood or is outside its allowed range; the caller can mend it."""
 
 
+class TooLargeError(UsageError):
+    """The request is larger than a limit that its message states."""
+
+
 class NotFoundError(ArchiveError):
     """The named thing does not exist in the current release."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from archive.errors import ArchiveError, BusyError, NotFoundError, UnavailableError, UsageError
+from archive.errors import ArchiveError, BusyError, NotFoundError, TooLargeError, UnavailableError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Fault:
 
 FAULTS: Mapping[type[ArchiveError], Fault] = MappingProxyType(
     {
+        TooLargeError: Fault("UsageFault", 413),
         UsageError: Fault("UsageFault", 400),
         NotFoundError: Fault("NotFoundFault", 404),
         BusyError: Fault("TransientFault", 503),
