@@ -1,0 +1,108 @@
+"""Write a whole simulated mission: four deliveries in a folder."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from archive.errors import UsageError
+from ingestion.simulation.delivery import write_delivery
+from ingestion.simulation.observation_log import write_mission_log
+from ingestion.simulation.options import SIMULATION_VERSION, SimulationOptions
+from ingestion.simulation.pointing import make_plan
+from ingestion.simulation.skymaps import write_maps
+from ingestion.simulation.sources import load_sources
+
+MARKER = "simulation.json"
+_DELIVERIES = ("mission", "catalogues", "products", "maps")
+
+
+def write_mission(directory: Path, options: SimulationOptions, progress: Callable[[str], None]) -> None:
+    """Write the simulated mission that `options` describe to `directory`, as four deliveries.
+
+    The folder is made if need be. When it already holds this very mission, complete, nothing is done; a mission left
+    half-written or made with other options is written anew.
+
+    Parameters
+    ----------
+    directory : the folder; files other than those of an earlier simulation are never touched
+    options : size, resolution and seed
+    progress : called with one line of text before each step
+
+    Raises
+    ------
+    UsageError
+        If `directory` is a file, or holds something that is not a simulated mission.
+    OSError
+        If a file cannot be written; the folder then stays marked as incomplete.
+    """
+    if _prepare(directory, options):
+        progress(f"the simulated mission in {directory} is complete already")
+        return
+    sources = load_sources()
+    progress(f"pointing plan of {options.science_windows} science windows")
+    plan = make_plan(options, sources)
+    progress("observation log")
+    folder = directory / "mission"
+    write_mission_log(folder, plan, options)
+    write_delivery(
+        folder,
+        options,
+        title="Simulated mission, observation log",
+        description="Revolutions, proposals, observations, science windows, IREM counts of a simulated mission.",
+        instruments=("isgri", "picsit", "spi", "jemx1", "jemx2", "omc", "irem"),
+        files=(
+            ("revolutions.fits", "revolutions"),
+            ("proposals.fits", "proposals"),
+            ("observations.fits", "observations"),
+            ("science_windows_*.fits", "science_windows"),
+            ("irem_counts.fits", "irem_counts"),
+        ),
+    )
+    folder = directory / "maps"
+    write_maps(folder, plan, sources, options, progress)
+    write_delivery(
+        folder,
+        options,
+        title="Simulated mission, sky maps",
+        description="All-sky flux, variance and exposure maps of a simulated mission.",
+        instruments=("isgri", "jemx1", "jemx2"),
+        files=(("*_maps.fits", "sky_maps"),),
+    )
+    _mark(directory, options, "complete")
+
+
+def _prepare(directory: Path, options: SimulationOptions) -> bool:
+    """Make the folder ready for writing; True when it holds the wanted mission already."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is a file; give a folder for the simulated mission")
+    present = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    foreign = present - {MARKER, *_DELIVERIES}
+    if present and (MARKER not in present or foreign):
+        what = min(foreign) if foreign else min(present)
+        raise UsageError(f"{directory} is not empty and not a simulated mission ({what} is there); give another folder")
+    if MARKER in present and _read_marker(directory) == _marker(options, "complete"):
+        return True
+    directory.mkdir(parents=True, exist_ok=True)
+    _mark(directory, options, "writing")
+    for name in _DELIVERIES:
+        if (directory / name).exists():
+            shutil.rmtree(directory / name)
+        (directory / name).mkdir()
+    return False
+
+
+def _marker(options: SimulationOptions, state: str) -> dict[str, object]:
+    return {"simulation": SIMULATION_VERSION, "state": state, "options": options.as_dict()}
+
+
+def _mark(directory: Path, options: SimulationOptions, state: str) -> None:
+    (directory / MARKER).write_text(json.dumps(_marker(options, state), indent=2) + "\n", "ascii")
+
+
+def _read_marker(directory: Path) -> object:
+    """What the marker says; None when it was cut short by a crash, which makes the mission incomplete."""
+    try:
+        return json.loads((directory / MARKER).read_text("ascii"))
+    except ValueError:
+        return None

@@ -1,0 +1,234 @@
+"""All-sky flux, variance and exposure maps per band: noise that follows the exposure, sources with the PSF."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from ingestion.simulation.exposure import pixel_vectors, refine, sky_exposure
+from ingestion.simulation.fitsfiles import SKY_KEYWORDS, Column, make_table, time_keywords, write_fits
+from ingestion.simulation.geometry import icrs_from_galactic, vector
+from ingestion.simulation.options import SimulationOptions
+from ingestion.simulation.pointing import Plan
+from ingestion.simulation.psffit import SourceFit, fit_sources, pixels_near
+from ingestion.simulation.sources import CRAB_CONVENTION, Source, band_fluxes, crab_flux_erg, source_vectors
+
+FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+
+ISGRI_PSF_ARCMIN = 12.0
+JEMX_PSF_ARCMIN = 3.35
+_SHORTEST_EXPOSURE_S = 100.0
+_BRIGHT_MCRAB = 100.0
+_HALO_SHARE = 0.004
+_HALO_DEG = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A band of an instrument; `sigma_1ms_mcrab` is the statistical error at 1 Ms of effective exposure, mCrab."""
+
+    instrument: str
+    low_kev: float
+    high_kev: float
+    sigma_1ms_mcrab: float
+
+    @property
+    def name(self) -> str:
+        """The band as part of names, `17_60`."""
+        return f"{self.low_kev:.0f}_{self.high_kev:.0f}"
+
+
+# 17-60 keV: 0.77 mCrab at 5 sigma and 1 Ms (Krivonos et al. 2007, A&A 475, 775); the others are assumed in keeping.
+BANDS = (
+    Band("IBIS", 17.0, 60.0, 0.154),
+    Band("IBIS", 20.0, 40.0, 0.18),
+    Band("IBIS", 40.0, 60.0, 0.34),
+    Band("IBIS", 60.0, 100.0, 0.50),
+    Band("JEMX", 3.0, 10.0, 0.25),
+    Band("JEMX", 10.0, 25.0, 0.45),
+)
+
+
+def psf_fwhm_arcmin(instrument: str, order: int) -> float:
+    """Width of a source in a map, arcmin FWHM of a Gaussian.
+
+    JEM-X's own PSF would fall between the pixels of a coarse map, so its maps are smoothed to their pixels:
+    the quadratic sum of PSF and pixel size.
+
+    Examples
+    --------
+    >>> psf_fwhm_arcmin("IBIS", 8), round(psf_fwhm_arcmin("JEMX", 8), 2)
+    (12.0, 14.15)
+    """
+    if instrument == "IBIS":
+        return ISGRI_PSF_ARCMIN
+    pixel_arcmin = 60.0 * np.degrees(np.sqrt(4.0 * np.pi / (12 * 4**order)))
+    return float(np.hypot(JEMX_PSF_ARCMIN, pixel_arcmin))
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """What the noise of every band has in common; arrays (12 * 4**order,), NESTED, float32.
+
+    `exposure` (s) by instrument, 0 where nothing was observed; `factor`, true over statistical noise; `halo`
+    (mCrab), the extra noise around bright sources.
+    """
+
+    order: int
+    exposure: dict[str, Float32Array]
+    factor: Float32Array
+    halo: Float32Array
+
+
+def write_maps(
+    folder: Path,
+    plan: Plan,
+    sources: tuple[Source, ...],
+    options: SimulationOptions,
+    progress: Callable[[str], None],
+) -> dict[str, SourceFit]:
+    """Write the maps of every band; return what a PSF fit measures in them at the sources, by instrument and band name.
+
+    The statistical error of a pixel is the band's figure times (exposure / 1 Ms)**-1/2 and is what VARIANCE holds. The
+    noise put into FLUX is larger by `noise_factor` and has a halo around bright sources, as in real mosaics.
+    """
+    progress("sky maps: exposure of all pointings")
+    sky = make_sky(plan, sources, options.order)
+    near = {
+        name: pixels_near(options.order, source_vectors(sources), 2.0 * psf_fwhm_arcmin(name, options.order) / 60.0)
+        for name in sky.exposure
+    }
+    measured: dict[str, SourceFit] = {}
+    for number, band in enumerate(BANDS):
+        progress(f"sky maps: {band.instrument} {band.low_kev:.0f}-{band.high_kev:.0f} keV")
+        fwhm = psf_fwhm_arcmin(band.instrument, options.order)
+        flux, variance = make_noise(band, sky, np.random.default_rng([options.seed, 2, number]))
+        around = near[band.instrument]
+        for at, value in enumerate(band_fluxes(sources, band.low_kev, band.high_kev)):
+            flux[around.ipix[at]] += (value * around.profile(at, fwhm)).astype(np.float32)
+        exposure = sky.exposure[band.instrument]
+        _write_map(folder / map_file(band), band, (flux, variance, exposure), plan, options.order)
+        measured[f"{band.instrument}_{band.name}"] = fit_sources(flux, variance, exposure, around, fwhm)
+    return measured
+
+
+def map_file(band: Band) -> str:
+    """File name of a band's maps."""
+    return f"{'isgri' if band.instrument == 'IBIS' else 'jemx'}_{band.name}_maps.fits"
+
+
+def make_sky(plan: Plan, sources: tuple[Source, ...], order: int) -> Sky:
+    """Exposure, noise factor and halos of the whole sky, one base cell at a time so that memory stays small."""
+    coarse = dict(zip(("IBIS", "JEMX"), sky_exposure(plan), strict=True))
+    size, cell = 12 * 4**order, 4**order
+    exposure = {name: np.empty(size, dtype=np.float32) for name in coarse}
+    factor, halo = np.empty(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
+    bright = [source for source in sources if source.flux_20_60_mcrab > _BRIGHT_MCRAB]
+    for base in range(12):
+        ipix = np.arange(base * cell, (base + 1) * cell)
+        vectors = pixel_vectors(order, ipix)
+        for name, seen in refine(coarse, order, ipix).items():
+            exposure[name][ipix] = np.where(seen < _SHORTEST_EXPOSURE_S, 0.0, seen)
+        factor[ipix] = noise_factor(vectors)
+        for source in bright:
+            distance = np.degrees(np.arccos(np.clip(vectors @ vector(source.ra, source.dec), -1.0, 1.0)))
+            halo[ipix] += source.flux_20_60_mcrab * _HALO_SHARE * np.exp(-distance / _HALO_DEG)
+    return Sky(order, exposure, factor, halo)
+
+
+def make_noise(band: Band, sky: Sky, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
+    """Noise (mCrab) and statistical variance (mCrab**2) of a band, without its sources; NaN where nothing was observed.
+
+    Noise is correlated like the PSF within each of the 12 base cells; the correlation does not cross their borders.
+    """
+    exposure = sky.exposure[band.instrument]
+    with np.errstate(divide="ignore"):
+        variance = (band.sigma_1ms_mcrab**2 * 1e6 / exposure).astype(np.float32)
+    variance[exposure == 0.0] = np.nan
+    place = _pixel_of_grid(sky.order)
+    pixel_arcmin = 60.0 * np.degrees(np.sqrt(4.0 * np.pi / len(exposure)))
+    width_px = psf_fwhm_arcmin(band.instrument, sky.order) / 2.3548 / pixel_arcmin
+    flux = np.empty_like(variance)
+    for base in range(12):
+        part = slice(base * place.size, (base + 1) * place.size)
+        # statistics and halos are independent, so one noise field with their joint error serves both
+        error = np.sqrt(variance[part] * sky.factor[part] ** 2 + sky.halo[part] ** 2)
+        flux[part] = _smooth_noise(place, width_px, rng) * error
+    return flux, variance
+
+
+def noise_factor(vectors: FloatArray) -> FloatArray:
+    """Ratio of true noise to statistical noise at directions (n, 3): 1.03 far from the Galactic centre, 1.5 there."""
+    distance = np.degrees(np.arccos(np.clip(vectors @ icrs_from_galactic(0.0, 0.0), -1.0, 1.0)))
+    return 1.03 + 0.47 * np.exp(-0.5 * (distance / 12.0) ** 2)
+
+
+def _pixel_of_grid(order: int) -> NDArray[np.int64]:
+    """NESTED index within a base cell at grid point (y, x): the bits of x and y interleaved; (nside, nside)."""
+    spread = np.zeros(2**order, dtype=np.int64)
+    for bit in range(order):
+        spread |= ((np.arange(2**order) >> bit) & 1) << (2 * bit)
+    return spread[None, :] | (spread[:, None] << 1)
+
+
+def _smooth_noise(place: NDArray[np.int64], width_px: float, rng: np.random.Generator) -> Float32Array:
+    """Gaussian noise of unit variance for one base cell, smoothed with a Gaussian of `width_px` pixels (1 sigma).
+
+    Its correlation at distance d is then exp(-d**2 / 4 sigma**2), that of an image filtered with its PSF.
+    """
+    grid = gaussian_filter(rng.standard_normal(place.shape, dtype=np.float32), width_px, mode="wrap")
+    # exact variance of the filter: smooth a unit impulse once
+    impulse = np.zeros((32, 32))
+    impulse[16, 16] = 1.0
+    grid /= np.sqrt(np.sum(gaussian_filter(impulse, width_px, mode="wrap") ** 2))
+    cell = np.empty(place.size, dtype=np.float32)
+    cell[place.ravel()] = grid.ravel()
+    return cell
+
+
+def _write_map(
+    path: Path,
+    band: Band,
+    arrays: tuple[Float32Array, Float32Array, Float32Array],
+    plan: Plan,
+    order: int,
+) -> None:
+    flux, variance, exposure = arrays
+    table = make_table(
+        "SKY-MAPS",
+        [
+            Column("FLUX", "E", flux, "mCrab", "phot.flux;em.X-ray", "flux at the centre of the pixel, PSF-convolved"),
+            Column("VARIANCE", "E", variance, "mCrab**2", "stat.variance;phot.flux", "statistical variance of FLUX"),
+            Column(
+                "EXPOSURE", "E", exposure, "s", "time.duration;obs.exposure", "effective exposure, 0 = not observed"
+            ),
+        ],
+        {
+            "INSTRUME": band.instrument,
+            "DETNAM": "ISGRI" if band.instrument == "IBIS" else None,
+            "PIXTYPE": "HEALPIX",
+            "ORDERING": "NESTED",
+            "COORDSYS": "C",
+            "INDXSCHM": "IMPLICIT",
+            "OBJECT": "FULLSKY",
+            "NSIDE": 2**order,
+            "FIRSTPIX": 0,
+            "LASTPIX": 12 * 4**order - 1,
+            "E_MIN": band.low_kev,
+            "E_MAX": band.high_kev,
+            "EUNIT": "keV",
+            "FLUXUNIT": "mCrab",
+            "CRABCONV": CRAB_CONVENTION,
+            "CRABFLUX": crab_flux_erg(band.low_kev, band.high_kev),
+            "PSFFWHM": round(psf_fwhm_arcmin(band.instrument, order), 3),
+            "PSFSHAPE": "GAUSSIAN",
+            "NSCW": len(plan.tstart),
+            **time_keywords(float(plan.tstart[0]), float(plan.tstop[-1])),
+            **SKY_KEYWORDS,
+        },
+    )
+    write_fits(path, [table])
