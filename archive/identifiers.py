@@ -11,7 +11,8 @@ _OBS_ID = re.compile(r"\d{11}")
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
     "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ο": "omicron", "π": "pi",
-    "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
+    "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi",
+    "ω": "omega",
 }  # fmt: skip
 _KIND = {"0": "pointing", "1": "slew", "2": "engineering"}
 
@@ -47,7 +48,10 @@ def parse_scw_id(text: str) -> ScwId:
     """
     match = _SCW_ID.fullmatch(text.strip())
     if match is None or match[4] not in _KIND:
-        msg = f"science-window id {text!r} is not RRRRPPPPSSSF: 12 digits, the last one 0 (pointing), 1 (slew) or 2 (engineering)"
+        msg = (
+            f"science-window id {text!r} is not RRRRPPPPSSSF: 12 digits, "
+            "the last one 0 (pointing), 1 (slew) or 2 (engineering)"
+        )
         raise UsageError(msg)
     return ScwId(int(match[1]), int(match[2]), int(match[3]), _KIND[match[4]])
 

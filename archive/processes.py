@@ -142,7 +142,7 @@ def make_children(*, host: str, port: int, web_workers: int, job_workers: int, s
     web = [
         *(python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
         *("--workers", str(web_workers), "--blocking-threads", "16", "--backlog", "1024", "--respawn-failed-workers"),
-        *("--no-access-log", "--log-level", "warning", "archive.wsgi:application"),
+        *("--no-access-log", "--log-level", "error", "archive.wsgi:application"),
     ]
     celery = [python, "-m", "celery", "-A", "archive.celery", "--quiet"]
     worker = [

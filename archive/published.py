@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import LiteralString
 
 import yaml
 
 TABLES_DIRECTORY = Path(__file__).parent / "tables"
 
-POSTGRES_TYPES: Mapping[str, str] = MappingProxyType(
+POSTGRES_TYPES: Mapping[str, LiteralString] = MappingProxyType(
     {
         "boolean": "boolean",
         "short": "smallint",

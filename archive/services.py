@@ -11,20 +11,22 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString, TypeAlias, cast
 from uuid import uuid4
 
 import numpy as np
+import psycopg
 import yaml
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from archive.errors import BusyError, NotFoundError, UsageError
 from archive.healpix import hpx29, unit_vector
 from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Release, Released
+from archive.published import load_tables
+from archive.published_sql import create_statements, drop_statements
 from archive.selectors import current_map_version, current_release
 from archive.skymaps import FloatMap, SkyMap, write_version
 
@@ -32,9 +34,11 @@ REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
 BATCH_ROWS = 10_000
 MAX_NAMED_KEYS = 5
 _VERSION_COLUMNS = ("id", "release_from_id", "release_to_id", "delivery_id", "simulated")
+_ABSENT = object()
 _INDEX_COLUMNS = ("hpx", "x", "y", "z")
 
-Row = Mapping[str, object]
+Row: TypeAlias = Mapping[str, Any]
+Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Publication:
             If a key comes twice or a column does not exist.
         """
         columns = _data_columns(model)
-        with connection.cursor() as cursor:
+        with _open_cursor() as cursor:
             total = _stage(cursor, model, columns, rows)
             names = _merge_names(model, columns)
             values = {
@@ -142,7 +146,7 @@ def open_publication(*, delivery: Delivery, description: str) -> Iterator[Public
         delivery.release = release
         delivery.counts = {name: asdict(counts) for name, counts in publication.counts.items()}
         delivery.save()
-        CurrentRelease(release=release).save()
+        CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
 
 
 def roll_back_to(release_name: str) -> Release:
@@ -160,7 +164,7 @@ def roll_back_to(release_name: str) -> Release:
             known = ", ".join(Release.objects.values_list("name", flat=True)[:10]) or "none"
             msg = f"there is no release {release_name!r}; known are {known}"
             raise NotFoundError(msg)
-        CurrentRelease(release=release).save()
+        CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
     return release
 
 
@@ -192,6 +196,27 @@ def sync_reference_rows() -> None:
         Catalogue.objects.update_or_create(catalogue=name, defaults=facts)
 
 
+def lock_migration() -> None:
+    """Wait until no other process migrates; the lock ends with the transaction."""
+    with _open_cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [settings.LOCK_MIGRATE])
+
+
+def drop_published_tables() -> None:
+    """Remove the published schemas, so that the tables under them can change."""
+    with _open_cursor() as cursor:
+        for statement in drop_statements():
+            cursor.execute(statement)
+
+
+def publish_tables() -> None:
+    """Make the published schemas, TAP_SCHEMA and the grants of the read-only role anew."""
+    constants = {"public_url": settings.PUBLIC_URL, "ivo_authority": settings.IVO_AUTHORITY}
+    with _open_cursor() as cursor:
+        for statement in create_statements(load_tables(), role=settings.TAP_ROLE, constants=constants):
+            cursor.execute(statement)
+
+
 def released_models() -> list[type[Released]]:
     """Return every model whose rows belong to releases."""
     return sorted(Released.__subclasses__() + _grandchildren(), key=lambda model: model.__name__)
@@ -201,11 +226,18 @@ def _grandchildren() -> list[type[Released]]:
     return [leaf for child in Released.__subclasses__() for leaf in child.__subclasses__()]
 
 
-def _lock_publications() -> None:
+@contextmanager
+def _open_cursor() -> Iterator[Cursor]:
+    """Open a cursor of Django's connection, typed as what it wraps: psycopg's, which takes `sql` objects and COPY."""
     with connection.cursor() as cursor:
+        yield cast("Cursor", cursor)
+
+
+def _lock_publications() -> None:
+    with _open_cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [settings.LOCK_PUBLISH])
-        (locked,) = cursor.fetchone()
-    if not locked:
+        row = cursor.fetchone()
+    if row != (True,):
         msg = "another publication is running; try again when it has ended"
         raise BusyError(msg)
 
@@ -243,15 +275,15 @@ def _abandon_newer(previous: Release | None, release: Release) -> None:
     if base == release.number - 1:
         return
     values = {"base": base, "release": release.number}
-    with connection.cursor() as cursor:
+    with _open_cursor() as cursor:
         for model in (m for m in released_models() if not m._meta.abstract):
             columns = _data_columns(model)
             names = {
                 "table": sql.Identifier(model._meta.db_table),
                 "columns": _list(sql.Identifier(name) for name in (*columns, "delivery_id", "simulated")),
             }
-            for statement in _ABANDON:
-                _execute(cursor, statement, names, values)
+            _execute(cursor, _END_ABANDONED, names, values)
+            _execute(cursor, _REVIVE, names, values)
 
 
 def _data_columns(model: type[models.Model]) -> tuple[str, ...]:
@@ -293,22 +325,24 @@ _INSERT = (
     "INSERT INTO {table} ({columns}, release_from_id, delivery_id, simulated) "
     "SELECT {columns}, %(release)s, %(delivery)s, %(simulated)s FROM merge_stage"
 )
-_ABANDON = (
-    # What an abandoned release brought ends here.
+# What an abandoned release brought ends here.
+_END_ABANDONED = (
     "UPDATE {table} SET release_to_id = %(release)s "
-    "WHERE release_from_id > %(base)s AND release_from_id < %(release)s AND release_to_id IS NULL",
-    # What an abandoned release ended is valid again from here on, as a copy.
+    "WHERE release_from_id > %(base)s AND release_from_id < %(release)s AND release_to_id IS NULL"
+)
+# What an abandoned release ended is valid again from here on, as a copy.
+_REVIVE = (
     "INSERT INTO {table} ({columns}, release_from_id) SELECT {columns}, %(release)s FROM {table} "
-    "WHERE release_from_id <= %(base)s AND release_to_id > %(base)s AND release_to_id < %(release)s",
+    "WHERE release_from_id <= %(base)s AND release_to_id > %(base)s AND release_to_id < %(release)s"
 )
 
 
-def _execute(cursor: CursorWrapper, statement: LiteralString, names: Mapping[str, sql.Composable], values: Row) -> int:
+def _execute(cursor: Cursor, statement: LiteralString, names: Mapping[str, sql.Composable], values: Row) -> int:
     cursor.execute(sql.SQL(statement).format(**names), values)
     return cursor.rowcount
 
 
-def _stage(cursor: CursorWrapper, model: type[Released], columns: tuple[str, ...], rows: Iterable[Row]) -> int:
+def _stage(cursor: Cursor, model: type[Released], columns: tuple[str, ...], rows: Iterable[Row]) -> int:
     """Copy the rows into the temporary table ``merge_stage``; return how many there were."""
     names = {"table": sql.Identifier(model._meta.db_table), "columns": _list(map(sql.Identifier, columns))}
     cursor.execute(
@@ -339,10 +373,8 @@ def _complete_rows(model: type[Released], columns: tuple[str, ...], batch: list[
     for number, row in enumerate(batch):
         values: list[object] = []
         for name in columns:
-            if name in index:
-                value = index[name][number]
-            else:
-                value = row[name] if name in row else fields[name].get_default()
+            given = index[name][number] if name in index else row.get(name, _ABSENT)
+            value = fields[name].get_default() if given is _ABSENT else given
             values.append(Jsonb(value) if name in json_columns else value)
         yield values
 
@@ -359,7 +391,7 @@ def _index_columns(batch: list[Row]) -> dict[str, list[float | int | None]]:
     }
 
 
-def _refuse_duplicates(cursor: CursorWrapper, model: type[Released], names: Mapping[str, sql.Composable]) -> None:
+def _refuse_duplicates(cursor: Cursor, model: type[Released], names: Mapping[str, sql.Composable]) -> None:
     statement = "SELECT {key}, count(*) FROM merge_stage GROUP BY {key} HAVING count(*) > 1 ORDER BY {key}"
     cursor.execute(sql.SQL(statement).format(**names))
     duplicates = cursor.fetchall()

@@ -117,7 +117,7 @@ class MapVersion:
         try:
             values = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
-            msg = f"the array of map {sky_map.map_id} in version {self.name} is missing or damaged; restore it from a copy"
+            msg = f"the array of map {sky_map.map_id} in version {self.name} is missing or damaged; restore a copy"
             raise StorageError(msg) from error
         if values.dtype != np.float32 or values.shape != (sky_map.pixel_count,):
             msg = (
@@ -220,7 +220,7 @@ def _check_values(sky_map: SkyMap, values: FloatMap) -> None:
         )
         raise UsageError(msg)
     if np.isinf(values).any():
-        msg = f"map {sky_map.map_id}: {int(np.isinf(values).sum())} pixels are infinite; use NaN where nothing was observed"
+        msg = f"map {sky_map.map_id}: {int(np.isinf(values).sum())} infinite pixels; use NaN where nothing was observed"
         raise UsageError(msg)
 
 

@@ -56,7 +56,7 @@ def store_file(source: Path) -> StoredContent:
             os.fsync(stored.fileno())
         content = digest_file(aside)
         if content != digest_file(source):
-            msg = f"{source.name} changed while it was stored, or the disk returned other bytes than were written; try again"
+            msg = f"{source.name} changed while it was stored, or the disk gave back other bytes; try again"
             raise StorageError(msg)
         target = file_path(content.sha256)
         if not target.exists():

@@ -6,6 +6,7 @@ confirmed on three science windows listed in both scales, which differ by TT - U
 
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 from astropy.time import Time
@@ -58,12 +59,7 @@ def mjd_tt_from_mjd_utc(mjd_utc: ArrayLike) -> FloatArray:
     >>> round((float(mjd_tt_from_mjd_utc(55972.0)) - 55972.0) * 86400, 3)
     66.184
     """
-    with warnings.catch_warnings():
-        # ERFA calls years beyond its leap-second table "dubious"; the offset it then uses is the last known one.
-        warnings.simplefilter("ignore", ErfaWarning)
-        return np.asarray(
-            Time(np.asarray(mjd_utc, dtype=np.float64), format="mjd", scale="utc").tt.mjd, dtype=np.float64
-        )
+    return np.asarray(_convert(np.asarray(mjd_utc, dtype=np.float64), "mjd", "utc", to="tt"), dtype=np.float64)
 
 
 def mjd_utc_from_mjd_tt(mjd_tt: ArrayLike) -> FloatArray:
@@ -74,11 +70,7 @@ def mjd_utc_from_mjd_tt(mjd_tt: ArrayLike) -> FloatArray:
     >>> round((55972.0 - float(mjd_utc_from_mjd_tt(55972.0))) * 86400, 3)
     66.184
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ErfaWarning)
-        return np.asarray(
-            Time(np.asarray(mjd_tt, dtype=np.float64), format="mjd", scale="tt").utc.mjd, dtype=np.float64
-        )
+    return np.asarray(_convert(np.asarray(mjd_tt, dtype=np.float64), "mjd", "tt", to="utc"), dtype=np.float64)
 
 
 def mjd_tt_from_utc(text: str) -> float:
@@ -99,9 +91,7 @@ def mjd_tt_from_utc(text: str) -> float:
         msg = f"time {text!r} is not an ISO date in UTC; expected for example 2012-02-15T06:30:00"
         raise UsageError(msg)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ErfaWarning)
-            return float(Time(cleaned.rstrip("Z").replace("T", " "), format="iso", scale="utc").tt.mjd)
+        return float(_convert(cleaned.rstrip("Z").replace("T", " "), "iso", "utc", to="tt"))
     except ValueError as error:
         msg = f"time {text!r} is not a date of the calendar; expected for example 2012-02-15T06:30:00"
         raise UsageError(msg) from error
@@ -115,6 +105,11 @@ def utc_iso_from_mjd_tt(mjd_tt: float, *, precision: int = 0) -> str:
     >>> utc_iso_from_mjd_tt(55972.000766)
     '2012-02-15T00:00:00'
     """
+    return str(_convert(float(mjd_tt), "mjd", "tt", to="utc", as_format="isot", precision=precision))
+
+
+def _convert(value: object, form: str, scale: str, *, to: str, as_format: str = "mjd", precision: int = 9) -> Any:
     with warnings.catch_warnings():
+        # ERFA calls years beyond its leap-second table "dubious"; the offset it then uses is the last known one.
         warnings.simplefilter("ignore", ErfaWarning)
-        return str(Time(float(mjd_tt), format="mjd", scale="tt", precision=precision).utc.isot)
+        return getattr(Time(value, format=form, scale=scale, precision=precision), to).to_value(as_format)

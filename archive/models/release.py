@@ -41,7 +41,7 @@ class CurrentRelease(models.Model):
         constraints = (models.CheckConstraint(condition=models.Q(id=1), name="archive_one_current_release"),)
 
     def __str__(self) -> str:
-        return f"current release {self.release_id}"
+        return f"current release {self.release}"
 
 
 class Delivery(models.Model):
