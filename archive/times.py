@@ -6,11 +6,11 @@ confirmed on three science windows listed in both scales, which differ by TT - U
 
 import re
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import erfa
 import numpy as np
-from astropy.time import Time
-from erfa import ErfaWarning
 from numpy.typing import ArrayLike, NDArray
 
 from archive.errors import UsageError
@@ -20,13 +20,15 @@ FloatArray = NDArray[np.float64]
 IJD_ZERO_MJD = 51544.0
 """MJD (TT) of IJD 0."""
 
+JD_MINUS_MJD = 2400000.5
+
 SECONDS_PER_DAY = 86400.0
 
 # Days of MJD(TT) in which INTEGRAL data can lie: launch 2002-10-17 to the end of 2025 with a margin of some weeks.
 MISSION_START_MJD_TT = 52564.0
 MISSION_STOP_MJD_TT = 61100.0
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?Z?")
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?Z?")
 
 
 def mjd_tt_from_ijd(ijd: ArrayLike) -> FloatArray:
@@ -59,7 +61,10 @@ def mjd_tt_from_mjd_utc(mjd_utc: ArrayLike) -> FloatArray:
     >>> round((float(mjd_tt_from_mjd_utc(55972.0)) - 55972.0) * 86400, 3)
     66.184
     """
-    return np.asarray(_convert(np.asarray(mjd_utc, dtype=np.float64), "mjd", "utc", to="tt"), dtype=np.float64)
+    day, fraction = np.divmod(np.asarray(mjd_utc, dtype=np.float64), 1.0)
+    with _leap_seconds_as_known():
+        first, second = erfa.taitt(*erfa.utctai(day + JD_MINUS_MJD, fraction))
+    return (first - JD_MINUS_MJD) + second
 
 
 def mjd_utc_from_mjd_tt(mjd_tt: ArrayLike) -> FloatArray:
@@ -70,7 +75,10 @@ def mjd_utc_from_mjd_tt(mjd_tt: ArrayLike) -> FloatArray:
     >>> round((55972.0 - float(mjd_utc_from_mjd_tt(55972.0))) * 86400, 3)
     66.184
     """
-    return np.asarray(_convert(np.asarray(mjd_tt, dtype=np.float64), "mjd", "tt", to="utc"), dtype=np.float64)
+    day, fraction = np.divmod(np.asarray(mjd_tt, dtype=np.float64), 1.0)
+    with _leap_seconds_as_known():
+        first, second = erfa.taiutc(*erfa.tttai(day + JD_MINUS_MJD, fraction))
+    return (first - JD_MINUS_MJD) + second
 
 
 def mjd_tt_from_utc(text: str) -> float:
@@ -86,15 +94,19 @@ def mjd_tt_from_utc(text: str) -> float:
     >>> round(mjd_tt_from_utc("2012-02-15T00:00:00Z"), 6)
     55972.000766
     """
-    cleaned = text.strip()
-    if not _ISO.fullmatch(cleaned):
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
         msg = f"time {text!r} is not an ISO date in UTC; expected for example 2012-02-15T06:30:00"
         raise UsageError(msg)
+    year, month, day, hour, minute = (int(part or 0) for part in match.groups()[:5])
     try:
-        return float(_convert(cleaned.rstrip("Z").replace("T", " "), "iso", "utc", to="tt"))
-    except ValueError as error:
+        with _leap_seconds_as_known():
+            utc = erfa.dtf2d("UTC", year, month, day, hour, minute, float(match[6] or 0))
+            first, second = erfa.taitt(*erfa.utctai(*utc))
+    except erfa.ErfaError as error:
         msg = f"time {text!r} is not a date of the calendar; expected for example 2012-02-15T06:30:00"
         raise UsageError(msg) from error
+    return float((first - JD_MINUS_MJD) + second)
 
 
 def utc_iso_from_mjd_tt(mjd_tt: float, *, precision: int = 0) -> str:
@@ -105,11 +117,18 @@ def utc_iso_from_mjd_tt(mjd_tt: float, *, precision: int = 0) -> str:
     >>> utc_iso_from_mjd_tt(55972.000766)
     '2012-02-15T00:00:00'
     """
-    return str(_convert(float(mjd_tt), "mjd", "tt", to="utc", as_format="isot", precision=precision))
+    day, fraction = divmod(float(mjd_tt), 1.0)
+    with _leap_seconds_as_known():
+        utc = erfa.taiutc(*erfa.tttai(day + JD_MINUS_MJD, fraction))
+        year, month, day_of_month, clock = erfa.d2dtf("UTC", precision, *utc)
+    hour, minute, second, part = (int(clock[name]) for name in ("h", "m", "s", "f"))
+    text = f"{int(year):04d}-{int(month):02d}-{int(day_of_month):02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    return f"{text}.{part:0{precision}d}" if precision else text
 
 
-def _convert(value: object, form: str, scale: str, *, to: str, as_format: str = "mjd", precision: int = 9) -> Any:
+@contextmanager
+def _leap_seconds_as_known() -> Iterator[None]:
+    """Use the last known TAI - UTC for the years beyond ERFA's table, which it calls dubious."""
     with warnings.catch_warnings():
-        # ERFA calls years beyond its leap-second table "dubious"; the offset it then uses is the last known one.
-        warnings.simplefilter("ignore", ErfaWarning)
-        return getattr(Time(value, format=form, scale=scale, precision=precision), to).to_value(as_format)
+        warnings.filterwarnings("ignore", message=".*dubious year", category=erfa.ErfaWarning)
+        yield

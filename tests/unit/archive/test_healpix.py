@@ -4,7 +4,7 @@ from astropy import units
 from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import lonlat_to_healpix
 
-from archive.healpix import hpx29, ipix_nested, unit_vector
+from archive.healpix import hpx29, ipix_nested, pixels_nested, unit_vector
 
 
 @pytest.mark.parametrize("order", [0, 3, 8, 13, 29])
@@ -13,6 +13,7 @@ def test_scalar_index_agrees_with_cdshealpix(order):
     ra = np.r_[random.uniform(0, 360, 4000), 0.1, 200.0, 359.9999999, 45.0]
     dec = np.r_[np.degrees(np.arcsin(random.uniform(-1, 1, 4000))), 89.99999999, -89.99999999, 1e-7, 41.9]
     expected = lonlat_to_healpix(Longitude(ra, units.deg), Latitude(dec, units.deg), order).astype(np.int64)
+    assert pixels_nested(order, ra, dec).tolist() == expected.tolist()
     assert [ipix_nested(order, a, d) for a, d in zip(ra, dec, strict=True)] == expected.tolist()
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from archive.errors import UsageError
 from archive.times import (
@@ -36,3 +37,14 @@ def test_iso_text_round_trips():
 def test_what_is_no_date_is_refused(text):
     with pytest.raises(UsageError, match="expected for example 2012-02-15T06:30:00"):
         mjd_tt_from_utc(text)
+
+
+def test_conversions_agree_with_astropy_through_every_leap_second():
+    mjd_utc = np.sort(np.r_[np.linspace(52564, 60000, 2000), 53736 + np.array([-1e-5, 0, 1e-5]), 57204 - 1e-6])
+    expected = Time(mjd_utc, format="mjd", scale="utc").tt
+    assert np.max(np.abs(mjd_tt_from_mjd_utc(mjd_utc) - expected.mjd)) * 86400 < 1e-5
+    assert np.max(np.abs(mjd_utc_from_mjd_tt(expected.mjd) - mjd_utc)) * 86400 < 1e-5
+
+
+def test_a_leap_second_has_its_own_name():
+    assert utc_iso_from_mjd_tt(mjd_tt_from_utc("2016-12-31T23:59:60.5"), precision=1) == "2016-12-31T23:59:60.5"
