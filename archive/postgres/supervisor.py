@@ -257,8 +257,10 @@ def _launch(root: Path, data: Path, account: Account, programs: Binaries) -> Non
 
 
 def _explain(said: str) -> str:
-    """Pick the server's own reason out of its log."""
-    reasons = re.findall(r"(?:FATAL|PANIC|ERROR):\s*(.*)", said)
+    """Pick PostgreSQL's own reason out of what its programs said."""
+    if "No space left on device" in said:
+        return "no space is left on its disk; free some and start again, nothing is lost"
+    reasons = re.findall(r"(?:FATAL|PANIC|ERROR|error):\s*(.*)", said)
     return reasons[-1] if reasons else (said.strip().splitlines() or ["it says nothing"])[-1]
 
 
@@ -331,7 +333,7 @@ def _create_cluster(root: Path, account: Account, programs: Binaries) -> Path:
     )
     if answer.returncode:
         shutil.rmtree(aside, ignore_errors=True)
-        raise PostgresError(f"PostgreSQL cannot make its cluster in {data}: {_first_line(answer.stderr)}")
+        raise PostgresError(f"PostgreSQL cannot make its cluster in {data}: {_explain(answer.stderr)}.")
     with (aside / "postgresql.conf").open("a", encoding="utf-8") as configuration:
         configuration.write(_configuration())
     if data.exists():
@@ -387,12 +389,6 @@ def _create_database(server: Server) -> None:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if not exists:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-
-
-def _first_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    wanted = [line for line in lines if re.search(r"error|fatal|could not|no space", line, re.IGNORECASE)]
-    return (wanted or lines or ["it says nothing"])[0]
 
 
 def _describe_os_error(error: OSError, root: Path) -> str:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from archive.assets import install_assets
 from archive.demo import missing_parts
-from archive.management.commands.serve import add_server_options, migrate_if_needed, run_step, serve
+from archive.management.commands.serve import add_server_options, find_address, migrate, run_step, serve
 from archive.processes import check_port, only_one
 
 
@@ -30,12 +30,12 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         """Do what is missing, then run."""
         begin = time.monotonic()
-        with only_one(settings.DATA_ROOT, address=f"http://{options['host']}:{options['port']}"):
+        with only_one(settings.DATA_ROOT, address=find_address(options["host"], options["port"])):
             if not options["no_serve"]:
                 check_port(options["host"], options["port"])
             run_step(self.say, "JavaScript of the pages", lambda: install_assets(self.say))
             run_step(self.say, "database", connection.ensure_connection)
-            run_step(self.say, "tables and views", migrate_if_needed)
+            run_step(self.say, "tables and views", migrate)
             for part in missing_parts(options["size"]):
                 run_step(self.say, part.title, part.load)
             self.say(f"Ready after {time.monotonic() - begin:.1f} s.")

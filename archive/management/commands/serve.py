@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from archive.processes import Supervisor, await_answer, check_port, make_children, only_one
 
@@ -48,20 +47,26 @@ def serve(options: dict[str, Any], say: Callable[[str], None], *, log_to_files: 
         job_workers=options["job_workers"],
         schedule=settings.DATA_ROOT / "schedule",
     )
+    base = os.environ.setdefault("ARCHIPELAGO_PUBLIC_URL", find_address(host, port))  # for the children
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise looks there
     supervisor = Supervisor(children, log_directory, say)
     connection.close()
-    supervisor.run(lambda: _announce(supervisor, host, port, say))
+    supervisor.run(lambda: _announce(supervisor, find_address(host, port), base, say))
     say("Archipelago has stopped.")
 
 
-def _announce(supervisor: Supervisor, host: str, port: int, say: Callable[[str], None]) -> None:
-    local = "127.0.0.1" if host in {"", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104 - compared
-    await_answer(f"http://{local}:{port}/", supervisor)
+def find_address(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches the server."""
+    name = "127.0.0.1" if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - compared
+    return f"http://{name}:{port}"
+
+
+def _announce(supervisor: Supervisor, local: str, public: str, say: Callable[[str], None]) -> None:
+    await_answer(f"{local}/", supervisor)
     if supervisor.stopping:
         return
-    base = settings.PUBLIC_URL or f"http://{local}:{port}"
     for title, path in PAGES.items():
-        say(f"  {title + ':':22} {base}{path}")
+        say(f"  {title + ':':22} {public}{path}")
     say("Archipelago is running; Ctrl-C stops it.")
 
 
@@ -77,9 +82,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         """Check, migrate where needed, and run."""
-        with only_one(settings.DATA_ROOT, address=f"http://{options['host']}:{options['port']}"):
+        with only_one(settings.DATA_ROOT, address=find_address(options["host"], options["port"])):
             check_port(options["host"], options["port"])
-            migrate_if_needed(options["verbosity"])
+            migrate()
             serve(options, self.say, log_to_files=False)
 
     def say(self, text: str) -> None:
@@ -88,8 +93,6 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def migrate_if_needed(verbosity: int = 0) -> None:
-    """Bring the database's tables and published views up to date."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, verbosity=max(0, verbosity - 1))
+def migrate() -> None:
+    """Bring the database's tables and published views up to date (0.2 s where they are)."""
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
