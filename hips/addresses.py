@@ -8,7 +8,7 @@ import re
 from archive.errors import NotFoundError
 
 TILE_FORMATS = ("fits", "png")
-DOCUMENTS = ("properties", "Moc.fits", "metadata.fits", "index.html")
+DOCUMENTS = ("properties", "Moc.fits", "metadata.fits", "preview.png", "index.html")
 TILES_PER_DIRECTORY = 10_000
 _MAX_PATH = 120
 _TILE = re.compile(r"Norder([0-9]{1,2})/Dir([0-9]{1,18})/Npix([0-9]{1,18})\.([a-z]{1,5})", re.ASCII)

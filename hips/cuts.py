@@ -91,7 +91,7 @@ def summarize(pixels: Pixels) -> Summary:
 def choose_cuts(summary: Summary, quantity: str) -> Cuts:
     """Display range that shows a map of this quantity well."""
     if quantity in {"flux", "significance"}:
-        low, high, stretch = summary.percentile(10), summary.percentile(99.8), "asinh"
+        low, high, stretch = summary.percentile(50), summary.percentile(99.9), "asinh"
     elif quantity == "sensitivity":
         low, high, stretch = summary.percentile(1), summary.percentile(95), "linear"
     else:

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+import numpy as np
 from django.conf import settings
 
 from archive import selectors
@@ -23,6 +24,7 @@ from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
 from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_png
 from hips.moc import encode_moc, moc_centre, observed_moc
+from hips.preview import read_preview
 from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties
 from hips.surveys import Survey, find_surveys, get_survey, open_pixels
 from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, read_tile
@@ -65,6 +67,11 @@ class OpenSurvey:
     def grid(self) -> Grid:
         """How the map is divided into tiles."""
         return grid_of_order(self.pixels.order)
+
+    @property
+    def peaked(self) -> bool:
+        """Whether it shows sources on noise, not a smooth distribution."""
+        return self.survey.quantity in {"flux", "significance"}
 
     @cached_property
     def digest(self) -> str:
@@ -212,16 +219,18 @@ def make_document(opened: OpenSurvey, address: Address, style: Style = Style()) 
     match address:
         case TileAddress(order=order) if order == opened.grid.tile_order:
             return _make_tile(opened, address, style)
-        case DocumentAddress():
+        case DocumentAddress() if address.name != "preview.png":
             return _make_text(opened, address)
     key = (opened.digest, opened.version.name, str(address), style)
     document = _CACHE.get(key)
     if document is None:
-        document = (
-            _make_tile(opened, address, style)
-            if isinstance(address, TileAddress)
-            else _make_allsky(opened, address, style)
-        )
+        match address:
+            case TileAddress():
+                document = _make_tile(opened, address, style)
+            case AllskyAddress():
+                document = _make_allsky(opened, address, style)
+            case _:
+                document = _make_preview(opened, style)
         _CACHE.put(key, document)
     return document
 
@@ -259,6 +268,18 @@ def _make_allsky(opened: OpenSurvey, address: AllskyAddress, style: Style) -> Do
     values = read_allsky(opened.pixels, address.order)
     if address.file_format == "fits":
         return Document(encode_fits_picture(values, unit=opened.survey.unit), CONTENT_TYPES["fits"])
+    indices = colour_indices(values, _cuts_of(opened, style))
+    return Document(encode_png(indices, make_palette(style.colour_map)), CONTENT_TYPES["png"])
+
+
+def _make_preview(opened: OpenSurvey, style: Style) -> Document:
+    """Picture of the whole sky; its range comes from its own, smoother pixels unless one is asked for."""
+    values = read_preview(opened.pixels)
+    seen = values[np.isfinite(values)]
+    if style.low is None and style.high is None and seen.size:
+        low, high = (float(value) for value in np.quantile(seen, [0.5, 0.998] if opened.peaked else [0.0, 0.998]))
+        if low < high:
+            style = dataclasses.replace(style, low=low, high=high)
     indices = colour_indices(values, _cuts_of(opened, style))
     return Document(encode_png(indices, make_palette(style.colour_map)), CONTENT_TYPES["png"])
 

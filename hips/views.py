@@ -9,17 +9,24 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from archive.errors import ArchiveError, NotFoundError
+from archive.errors import ArchiveError, NotFoundError, UnavailableError
 from archive.faults import find_fault
+from archive.healpix import ipix_nested
 from hips import services
-from hips.addresses import DocumentAddress, parse_address
-from hips.cuts import COLOUR_MAPS, STRETCHES
-from hips.surveys import find_surveys
+from hips.addresses import DocumentAddress, TileAddress, parse_address
+from hips.surveys import Survey, find_surveys
 
 # The path without a version shows a new release soon; the path with one never changes.
 CACHE_CURRENT = "public, max-age=300"
 CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
 CACHE_ABSENT = "public, max-age=60"
+PYTHON_EXAMPLE = """\
+from astropy.io import fits
+from mocpy import MOC
+
+moc = MOC.from_url("{moc}")
+print(f"{{100 * moc.sky_fraction:.1f}} % of the sky")
+tile = fits.getdata("{tile}")  # values in the unit of the map, NaN = not observed"""
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -64,6 +71,8 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> Http
     try:
         version = services.current_version() if opened is None else opened.version
         surveys = find_surveys(version)
+        if not surveys:
+            raise UnavailableError(f"Map version {version.name} holds no flux, significance or exposure map to show.")
     except ArchiveError as error:
         return render(request, "hips/empty.html", {"sentence": str(error)}, status=find_fault(error).status)
     if opened is None:
@@ -84,17 +93,32 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> Http
             for survey in surveys
         ],
     }
+    address = f"{_base_url(request)}/{opened.survey.survey_id}"
     context = {
         "opened": opened,
+        "groups": _group(surveys),
+        "python": PYTHON_EXAMPLE.format(tile=f"{address}/{_central_tile(opened)}", moc=f"{address}/Moc.fits"),
         "properties": services.survey_properties(opened),
         "surveys": surveys,
         "version": version,
         "viewer": viewer,
         "base_url": _base_url(request),
-        "colour_maps": list(COLOUR_MAPS),
-        "stretches": STRETCHES,
     }
     return render(request, "hips/index.html", context)
+
+
+def _central_tile(opened: services.OpenSurvey) -> TileAddress:
+    """Finest tile in the middle of the first view."""
+    order, view = opened.grid.tile_order, opened.facts.view
+    return TileAddress(order, ipix_nested(order, view.ra, view.dec), "fits")
+
+
+def _group(surveys: tuple[Survey, ...]) -> list[dict[str, object]]:
+    """Surveys of one instrument and band together, for the list beside the viewer."""
+    groups: dict[str, list[Survey]] = {}
+    for survey in surveys:
+        groups.setdefault(f"{survey.instrument_name} {survey.band_name}", []).append(survey)
+    return [{"title": title, "surveys": members} for title, members in groups.items()]
 
 
 def _base_url(request: HttpRequest) -> str:

@@ -9,6 +9,7 @@ from mocpy import MOC
 
 from hips.properties import parse_properties
 from hips.tiles import tile_positions
+from tests.unit.hips.test_encoding import decode_png
 
 FLUX = "/hips/isgri-20-40-flux"
 
@@ -161,3 +162,49 @@ def test_damaged_map_is_an_error_not_a_wrong_tile(client, maps):
     response = client.get(f"{FLUX}/Norder3/Dir0/Npix5.png")
     assert response.status_code == 500
     assert "damaged" in response.content.decode()
+
+
+def test_preview_shows_the_whole_sky(get):
+    picture, _ = decode_png(get(f"{FLUX}/preview.png").content)
+    assert picture.shape == (320, 640)
+    assert picture[0, 0] == 0
+    assert picture[160, 320] > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/hips/", "/hips/isgri-20-40-flux/", "/hips/v/v1/isgri-20-40-exposure/"])
+def test_page_names_the_map_and_says_simulated(get, path):
+    response = get(path)
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert "simulated" in page
+    assert "/Norder3/Dir0/Npix" in page
+    for link in ("properties", "Moc.fits", "/hips/list"):
+        assert link in page
+    assert "http://www" not in page
+
+
+@pytest.mark.django_db
+def test_page_of_an_archive_without_maps_says_so(client, maps, monkeypatch):
+    from archive import selectors
+    from hips import services
+
+    monkeypatch.setattr(selectors, "current_map_version", lambda: None)
+    services.forget_everything()
+    response = client.get("/hips/")
+    assert response.status_code == 503
+    assert "No sky maps are published" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_version_without_a_map_to_show_says_so(client, maps, settings, monkeypatch):
+    from archive import selectors
+    from archive.skymaps import write_version
+    from hips import services
+
+    variance = maps.get("isgri-20-40-variance")
+    version = write_version(settings.MAPS_ROOT, "bare", [(variance, maps.values(variance))])
+    monkeypatch.setattr(selectors, "current_map_version", lambda: version)
+    services.forget_everything()
+    assert "holds no flux" in client.get("/hips/").content.decode()
+    assert client.get("/hips/list").content == b""
