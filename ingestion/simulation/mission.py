@@ -5,13 +5,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from archive.errors import UsageError
+from ingestion.simulation.catalogues import write_bursts, write_stars, write_survey
 from ingestion.simulation.delivery import write_delivery
 from ingestion.simulation.observation_log import write_mission_log
+from ingestion.simulation.optical import make_star_curves, write_star_curve
 from ingestion.simulation.options import SIMULATION_VERSION, SimulationOptions
 from ingestion.simulation.pointing import make_plan
+from ingestion.simulation.products import write_products
+from ingestion.simulation.reference_catalogue import write_reference_catalogue
+from ingestion.simulation.response import make_response
 from ingestion.simulation.skymaps import write_maps
 from ingestion.simulation.sources import load_sources
+from ingestion.simulation.spectra import ARF_FILE, RMF_FILE
 
 MARKER = "simulation.json"
 _DELIVERIES = ("mission", "catalogues", "products", "maps")
@@ -60,7 +68,7 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
         ),
     )
     folder = directory / "maps"
-    write_maps(folder, plan, sources, options, progress)
+    measured = write_maps(folder, plan, sources, options, progress)
     write_delivery(
         folder,
         options,
@@ -68,6 +76,53 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
         description="All-sky flux, variance and exposure maps of a simulated mission.",
         instruments=("isgri", "jemx1", "jemx2"),
         files=(("*_maps.fits", "sky_maps"),),
+    )
+    progress("products")
+    response = make_response()
+    curves = make_star_curves(plan, sources, options)
+    folder = directory / "products"
+    write_products(folder, plan, sources, response, options, progress)
+    longest = sorted(curves, key=lambda curve: -len(curve.time))[: options.products]
+    for curve in (curve for curve in longest if len(curve.time)):
+        write_star_curve(folder, curve)
+    write_delivery(
+        folder,
+        options,
+        title="Simulated mission, products",
+        description="Light curves, spectra with their response, mosaics and event lists of a simulated mission.",
+        instruments=("isgri", "jemx1", "omc"),
+        files=(
+            ("*_timeseries.fits", "time_series"),
+            ("*_isgri_*_lightcurve.fits", "light_curve"),
+            ("*_spectrum_spe.fits", "spectrum"),
+            (ARF_FILE, "arf"),
+            (RMF_FILE, "rmf"),
+            ("*_mosaic.fits", "mosaic"),
+            ("*_events.fits", "event_list"),
+            ("iomc_*_v_lightcurve.fits", "omc_light_curve"),
+        ),
+    )
+    progress("catalogues")
+    folder = directory / "catalogues"
+    rng = np.random.default_rng([options.seed, 7])
+    write_reference_catalogue(folder / "gnrl_refr_cat.fits", sources, response)
+    write_survey(folder / "ibis_catalogue.fits", "IBIS", plan, sources, measured, rng)
+    write_survey(folder / "jemx_catalogue.fits", "JEMX", plan, sources, measured, rng)
+    write_bursts(folder / "spi_grb_catalogue.fits", plan, options)
+    write_stars(folder / "omc_catalogue.fits", curves)
+    write_delivery(
+        folder,
+        options,
+        title="Simulated mission, catalogues",
+        description="Reference catalogue, survey catalogues of IBIS and JEM-X, bursts, stars of a simulated mission.",
+        instruments=("isgri", "spi", "jemx1", "jemx2", "omc"),
+        files=(
+            ("gnrl_refr_cat.fits", "isdc_reference_catalogue"),
+            ("ibis_catalogue.fits", "ibis_catalogue"),
+            ("jemx_catalogue.fits", "jemx_catalogue"),
+            ("spi_grb_catalogue.fits", "spi_grb_catalogue"),
+            ("omc_catalogue.fits", "omc_catalogue"),
+        ),
     )
     _mark(directory, options, "complete")
 

@@ -123,7 +123,7 @@ def map_file(band: Band) -> str:
 
 def make_sky(plan: Plan, sources: tuple[Source, ...], order: int) -> Sky:
     """Exposure, noise factor and halos of the whole sky, one base cell at a time so that memory stays small."""
-    coarse = dict(zip(("IBIS", "JEMX"), sky_exposure(plan), strict=True))
+    coarse: dict[str, FloatArray] = dict(zip(("IBIS", "JEMX"), sky_exposure(plan), strict=True))
     size, cell = 12 * 4**order, 4**order
     exposure = {name: np.empty(size, dtype=np.float32) for name in coarse}
     factor, halo = np.empty(size, dtype=np.float32), np.zeros(size, dtype=np.float32)

@@ -80,12 +80,13 @@ def source_vectors(sources: tuple[Source, ...]) -> FloatArray:
     return vector([source.ra for source in sources], [source.dec for source in sources])
 
 
-def energy_flux(index: ArrayLike, low_kev: float, high_kev: float) -> FloatArray:
-    """Integral of E * E**-index over a band, keV**(2-index); shape of `index`."""
+def energy_flux(index: ArrayLike, low_kev: ArrayLike, high_kev: ArrayLike) -> FloatArray:
+    """Integral of E * E**-index over bands, keV**(2-index); the three arguments are broadcast."""
+    low, high = np.asarray(low_kev, dtype=float), np.asarray(high_kev, dtype=float)
     power = 2.0 - np.asarray(index, dtype=float)
     flat = np.abs(power) < 1e-9
     safe = np.where(flat, 1.0, power)
-    return np.where(flat, np.log(high_kev / low_kev), (high_kev**safe - low_kev**safe) / safe)
+    return np.where(flat, np.log(high / low), (high**safe - low**safe) / safe)
 
 
 def crab_flux_erg(low_kev: float, high_kev: float) -> float:

@@ -41,7 +41,7 @@ def make_programmes(sources: tuple[Source, ...]) -> tuple[Programme, ...]:
     """
     vectors = source_vectors(sources)
     lat = np.abs(lonlat(galactic(vectors))[1])
-    weight = np.sqrt([source.flux_20_60_mcrab for source in sources])
+    weight = np.sqrt(np.array([source.flux_20_60_mcrab for source in sources]))
     compact, distant = np.flatnonzero(lat < 12.0), np.flatnonzero(lat >= 12.0)
     return (
         _fields("Galactic plane", "Key programme", 0.14, _bulge(), ("HEX", "5x5")),
@@ -101,7 +101,7 @@ def _on_sources(
     share: float,
     sources: tuple[Source, ...],
     vectors: FloatArray,
-    weight: NDArray[np.floating],
+    weight: FloatArray,
     chosen: NDArray[np.int64],
 ) -> Programme:
     names = tuple(sources[at].name for at in chosen)

@@ -1,5 +1,6 @@
 """`archipelago simulate DIRECTORY`: write a simulated mission as deliveries."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ class Command(BaseCommand):
     """Write a simulated INTEGRAL mission as FITS deliveries, ready for `archipelago ingest`."""
 
     help = "Write a simulated INTEGRAL mission (observation log, catalogues, products, sky maps) as FITS deliveries."
-    requires_system_checks = ()
+    requires_system_checks: Sequence[str] | str = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
