@@ -1,0 +1,169 @@
+"""First step: which files are there, and of what kind, by their content. Nothing is ignored without a word."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive.errors import NotFoundError
+from archive.formats.container import DEFAULT_LIMITS, is_fits, read_content, read_start, scan_fits
+from archive.formats.findings import Finding, FormatError
+from ingestion.content import Probe
+from ingestion.delivery import LABEL_NAME, MANIFEST_NAME
+from ingestion.profiles import Profile, find_profile
+
+MAX_FILES = 100_000
+_PROBE_BYTES = 8192
+_SKIPPED_FOLDERS = {".git", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredFile:
+    """A file with its digest and what it was taken for; `profile` is None when nothing claims it."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    sha256: str
+    profile: Profile | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Everything below a path: the files, and what was found wrong while walking."""
+
+    root: Path
+    files: tuple[DiscoveredFile, ...]
+    findings: tuple[Finding, ...]
+    is_single_file: bool
+
+
+def discover(path: Path) -> Discovery:
+    """Walk a file or directory; symbolic links and special files are reported, never followed.
+
+    Raises
+    ------
+    NotFoundError
+        If there is nothing at `path`.
+    """
+    if not os.path.lexists(path):
+        msg = f"there is nothing at {path}"
+        raise NotFoundError(msg)
+    findings: list[Finding] = []
+    single = not path.is_dir() or path.is_symlink()
+    root = path.parent if single else path
+    candidates = [path] if single else list(_walk(path, findings))
+    files = []
+    for candidate in candidates:
+        name = candidate.relative_to(root).as_posix()
+        if finding := _refuse_special(candidate, name):
+            findings.append(finding)
+        else:
+            files.append(_inspect(candidate, name))
+    return Discovery(root, tuple(files), tuple(findings), single)
+
+
+def _walk(path: Path, findings: list[Finding]) -> Iterator[Path]:
+    count = 0
+    for folder, folders, names in os.walk(path, followlinks=False, onerror=_raise):
+        for name in sorted(folders):
+            place = Path(folder, name)
+            if place.is_symlink():
+                findings.append(_link(place.relative_to(path).as_posix()))
+            elif name in _SKIPPED_FOLDERS:
+                findings.append(
+                    Finding(
+                        "FOLDER-SKIPPED",
+                        "warning",
+                        "a folder of tools, not of data, was left aside",
+                        path=place.relative_to(path).as_posix(),
+                    )
+                )
+        folders[:] = sorted(
+            name for name in folders if name not in _SKIPPED_FOLDERS and not Path(folder, name).is_symlink()
+        )
+        for name in sorted(names):
+            count += 1
+            if count > MAX_FILES:
+                findings.append(
+                    Finding(
+                        "TOO-MANY-FILES",
+                        "error",
+                        "there are too many files",
+                        found=f"more than {MAX_FILES}",
+                        expected=f"at most {MAX_FILES}",
+                        fix="Deliver in several parts.",
+                    )
+                )
+                return
+            yield Path(folder, name)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _link(name: str) -> Finding:
+    return Finding(
+        "FILE-LINK",
+        "error",
+        "symbolic links are not followed",
+        path=name,
+        expected="a regular file",
+        fix="Put the file itself there.",
+    )
+
+
+def _refuse_special(path: Path, name: str) -> Finding | None:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return _link(name)
+    if not stat.S_ISREG(mode):
+        return Finding(
+            "FILE-SPECIAL",
+            "error",
+            "only regular files can be delivered",
+            path=name,
+            found="a device, pipe or socket",
+            expected="a regular file",
+        )
+    return None
+
+
+def _inspect(path: Path, name: str) -> DiscoveredFile:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    size = path.stat().st_size
+    if name in {LABEL_NAME, MANIFEST_NAME}:
+        return DiscoveredFile(path, name, size, digest, None, ())
+    try:
+        probe, findings = probe_file(path)
+    except FormatError as error:
+        return DiscoveredFile(path, name, size, digest, None, (error.finding.at(name),))
+    return DiscoveredFile(
+        path, name, size, digest, find_profile(probe), tuple(finding.at(name) for finding in findings)
+    )
+
+
+def probe_file(path: Path) -> tuple[Probe, tuple[Finding, ...]]:
+    """Return what profiles may look at, and structural errors of a FITS file.
+
+    Raises
+    ------
+    FormatError
+        When the content cannot be opened at all: empty, damaged gzip, beyond the caps.
+    """
+    if path.stat().st_size == 0:
+        read_content(path)
+    start = read_start(path, _PROBE_BYTES)
+    if is_fits(start):
+        hdus, findings = scan_fits(read_content(path, DEFAULT_LIMITS))
+        return Probe(path, (), hdus), tuple(finding for finding in findings if finding.severity == "error")
+    text = start.decode("utf-8-sig", errors="replace")
+    if "\0" in text:
+        return Probe(path, (), ()), ()
+    lines = text.splitlines()
+    return Probe(path, tuple(lines if len(start) < _PROBE_BYTES else lines[:-1]), ()), ()

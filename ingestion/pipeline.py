@@ -1,0 +1,210 @@
+"""The steps in order: discover, read, validate, identify sources, assemble products; gives a `Plan`."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from archive.formats.findings import Finding, FormatError
+from archive.identifiers import normalize_name
+from ingestion.delivery import LABEL_NAME, MANIFEST_NAME, Label, check_manifest, check_names, read_label
+from ingestion.discover import DiscoveredFile, Discovery, discover
+from ingestion.plan import DatasetCount, Plan
+from ingestion.products import Assembly, PartFile, assemble_products
+from ingestion.profiles import PROFILES
+from ingestion.profiles.reference_catalogue import release_rows
+from ingestion.read import ReadFile, read_files
+from ingestion.rows import ReferenceRow, Row
+from ingestion.sources import Identification, KnownSource, identify_sources
+from ingestion.validate import check_simulated, join_rows
+
+_PROFILE_ORDER = {profile.name: number for number, profile in enumerate(PROFILES)}
+LOOSE_TEAM = "not stated"
+
+
+def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str], None]) -> Plan:
+    """Work out what ingesting a file or directory would do.
+
+    Parameters
+    ----------
+    path
+        A file, a directory with `delivery.yaml`, or any directory with files of known kinds.
+    known
+        Sources of the archive by source id.
+    say
+        Called with one line of progress now and then.
+
+    Raises
+    ------
+    NotFoundError
+        If there is nothing at `path`.
+    """
+    say(f"looking through {path}")
+    found = discover(path)
+    files = [file for file in found.files if file.name not in {LABEL_NAME, MANIFEST_NAME}]
+    findings = list(found.findings)
+    label = _label(found, findings)
+    aside = _sort_out(found, files, label, findings)
+    claimed = sorted(
+        (file for file in files if file.profile is not None),
+        key=lambda file: (_PROFILE_ORDER[file.profile.name], file.name),
+    )  # type: ignore[union-attr]
+    done = 0
+
+    def progress(name: str) -> None:
+        nonlocal done
+        done += 1
+        say(f"reading {done}/{len(claimed)} {name}")
+
+    read = read_files(claimed, progress)
+    findings += [_as_required(finding, label) for file in read for finding in file.findings]
+    simulated, mixed = check_simulated(read, declared=label.simulated if label else None)
+    findings += mixed
+    say("checking rows across files")
+    rows, problems = join_rows(read)
+    findings += problems
+    identified = identify_sources((row for row in rows if isinstance(row, ReferenceRow)), known)
+    findings += identified.findings
+    assembly = _assemble(read, known, identified)
+    findings += assembly.findings
+    findings += _left_over(assembly, label)
+    grouped = _group(rows, identified, assembly)
+    in_products = {file.sha256 for file in assembly.files}
+    digest = _digest(claimed)
+    return Plan(
+        delivery_id=label.delivery_id if label else f"loose-{digest[:16]}",
+        title=label.title if label else f"Files of {path.resolve().name}",
+        team=label.team if label else LOOSE_TEAM,
+        licence=label.licence if label else "",
+        description=label.description if label else "",
+        digest_sha256=digest,
+        simulated=simulated,
+        rows=grouped,
+        product_files=tuple({file.sha256: file for file in claimed if file.sha256 in in_products}.values()),
+        map_files=tuple(file.file for file in read if file.map_ids),
+        datasets=tuple(_count(file, assembly) for file in read),
+        aside=(*aside, *assembly.aside),
+        findings=tuple(findings),
+    )
+
+
+def _label(found: Discovery, findings: list[Finding]) -> Label | None:
+    if not any(file.name == LABEL_NAME for file in found.files) or found.is_single_file:
+        return None
+    try:
+        return read_label(found.root / LABEL_NAME)
+    except FormatError as error:
+        findings.append(error.finding.at(LABEL_NAME))
+        return None
+
+
+def _sort_out(found: Discovery, files: list[DiscoveredFile], label: Label | None, findings: list[Finding]) -> list[str]:
+    """Say what is wrong with files nothing claims; return the names of those left aside."""
+    if label is not None:
+        findings += check_names(
+            label,
+            [file.name for file in files],
+            {file.name: file.profile.name if file.profile else None for file in files},
+        )
+        findings += check_manifest(
+            found.root / MANIFEST_NAME, {file.name: file.sha256 for file in found.files if file.name != MANIFEST_NAME}
+        )
+    unknown = [file for file in files if file.profile is None]
+    damaged = [file for file in unknown if file.findings]
+    findings += [finding for file in damaged for finding in file.findings]
+    if not files and not findings:
+        findings.append(Finding("NOTHING", "error", "there are no files", path=found.root.name))
+    aside = [file.name for file in unknown if not file.findings]
+    if label is not None:
+        return []  # check_names has said it
+    if found.is_single_file or (files and not any(file.profile for file in files) and not damaged):
+        message = "the file is of no known kind" if found.is_single_file else "none of the files is of a known kind"
+        fix = "docs/reference/delivery-formats.md says what can be taken."
+        findings += [
+            Finding("FILE-UNKNOWN", "error", message, path=name, expected="a file of a known profile", fix=fix)
+            for name in aside[:1]
+        ]
+    else:
+        findings += [Finding("FILE-ASIDE", "warning", "left aside: no profile", path=name) for name in aside]
+    return aside
+
+
+# What a delivery under a label must fulfil, while a loose directory is only told.
+_REQUIRED_OF_DELIVERIES = {"FITS-DATASUM", "FITS-CHECKSUM", "FITS-NO-CHECKSUM"}
+
+
+def _as_required(finding: Finding, label: Label | None) -> Finding:
+    strict = label is not None and finding.rule in _REQUIRED_OF_DELIVERIES
+    return replace(finding, severity="error") if strict else finding
+
+
+def _assemble(read: list[ReadFile], known: Mapping[str, KnownSource], identified: Identification) -> Assembly:
+    ids = {*known, *(source.source_id for source in identified.sources)}
+    by_name: dict[str, set[str]] = {}
+    main: dict[str, str] = {}
+    for source_id, held in known.items():
+        main[normalize_name(held.source.name)] = source_id
+        for name in held.names:
+            by_name.setdefault(normalize_name(name), set()).add(source_id)
+    main |= {normalize_name(source.name): source.source_id for source in identified.sources}
+    for row in identified.names:
+        by_name.setdefault(row.normalized_name, set()).add(row.source_id)
+
+    def find_source(stated: str, name: str) -> str:
+        if stated in ids:
+            return stated
+        for candidate in (normalize_name(name), normalize_name(stated)):
+            if candidate in main:
+                return main[candidate]
+            if candidate and len(by_name.get(candidate, ())) == 1:
+                return next(iter(by_name[candidate]))
+        return ""
+
+    parts = [
+        PartFile(file.file.name, file.file.sha256, file.file.size_bytes, file.part)
+        for file in read
+        if file.part is not None
+    ]
+    return assemble_products(parts, find_source)
+
+
+def _left_over(assembly: Assembly, label: Label | None) -> list[Finding]:
+    """A response, region or smoothed image without its main file is an error in a delivery, left aside elsewhere."""
+    severity = "error" if label else "warning"
+    message = "the file belongs to no product of the delivery"
+    return [
+        Finding("FILE-ORPHAN", severity, message, path=name, expected="a spectrum or mosaic that it belongs to")
+        for name in assembly.aside
+    ]
+
+
+def _group(rows: list[Row], identified: Identification, assembly: Assembly) -> dict[str, tuple[Row, ...]]:
+    grouped: dict[str, list[Row]] = {}
+    others = [row for row in rows if not isinstance(row, ReferenceRow)]
+    catalogues = [*others, *identified.entries]
+    for row in (
+        *catalogues,
+        *release_rows(catalogues),
+        *identified.sources,
+        *identified.names,
+        *assembly.products,
+        *assembly.files,
+    ):
+        grouped.setdefault(row.TABLE, []).append(row)
+    return {table: tuple(items) for table, items in grouped.items()}
+
+
+def _count(file: ReadFile, assembly: Assembly) -> DatasetCount:
+    counts: dict[str, int] = {}
+    for row in file.rows:
+        counts[row.TABLE] = counts.get(row.TABLE, 0) + 1
+    products = sum(one.role == "science" and one.sha256 == file.file.sha256 for one in assembly.files)
+    return DatasetCount(
+        file.file.name, file.file.profile.name if file.file.profile else "", counts, products, len(file.map_ids)
+    )
+
+
+def _digest(files: list[DiscoveredFile]) -> str:
+    """Return the identity of a delivery: names and contents of the files that were taken."""
+    lines = "".join(f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""Everything that one publication will do, worked out before the database is touched."""
+
+from dataclasses import dataclass
+
+from archive.formats.findings import Finding
+from ingestion.discover import DiscoveredFile
+from ingestion.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCount:
+    """What one file brought, as the counts table shows it."""
+
+    path: str
+    profile: str
+    rows: dict[str, int]
+    products: int
+    maps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked delivery, ready to be loaded when `findings` hold no error.
+
+    `rows` are grouped by table; `product_files` are the files to store; `map_files` those with sky maps.
+    """
+
+    delivery_id: str
+    title: str
+    team: str
+    licence: str
+    description: str
+    digest_sha256: str
+    simulated: bool
+    rows: dict[str, tuple[Row, ...]]
+    product_files: tuple[DiscoveredFile, ...]
+    map_files: tuple[DiscoveredFile, ...]
+    datasets: tuple[DatasetCount, ...]
+    aside: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing forbids loading."""
+        return not any(finding.severity == "error" for finding in self.findings)
