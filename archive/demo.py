@@ -26,7 +26,7 @@ def find_parts(size: str) -> list[Part]:
     """Return all parts for this machine, genuine data first."""
     parts = [Part("isla-products", "genuine ISLA products inside astroquery", _load_isla_products)]
     if shared := find_shared_data():
-        parts.append(Part("shared", f"real INTEGRAL files in {shared}", lambda: call_command("ingest", str(shared))))
+        parts.append(Part("shared", f"real INTEGRAL files in {shared}", lambda: _ingest(shared)))
     parts.append(Part(f"simulation-{size}", f"a simulated mission ({size})", lambda: _load_simulation(size)))
     return parts
 
@@ -43,20 +43,24 @@ def missing_parts(size: str) -> Iterator[Part]:
 
 def find_shared_data() -> Path | None:
     """Directory of real files: `$ARCHIPELAGO_SHARED/data`, else `shared/data` beside the checkout; None if absent."""
-    directory = Path(os.environ.get("ARCHIPELAGO_SHARED", settings.CHECKOUT.parent / "shared")) / "data"
+    directory = Path(os.environ.get("ARCHIPELAGO_SHARED") or settings.CHECKOUT.parent / "shared") / "data"
     return directory if directory.is_dir() else None
+
+
+def _ingest(directory: Path) -> None:
+    call_command("ingest", str(directory))
 
 
 def _load_isla_products() -> None:
     directory = _work_directory("isla-products")
     call_command("demo_products", str(directory))
-    call_command("ingest", str(directory))
+    _ingest(directory)
 
 
 def _load_simulation(size: str) -> None:
     directory = _work_directory(f"simulation-{size}")
     call_command("simulate", str(directory), size=size)
-    call_command("ingest", str(directory))
+    _ingest(directory)
 
 
 def _work_directory(name: str) -> Path:

@@ -201,7 +201,7 @@ def _lock_key(job_id: UUID) -> int:
     return job_id.int & 0x7FFFFFFF
 
 
-def _ask(query: str, *values: object) -> Any:
+def _ask(query: str, *values: int | None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         row = cursor.fetchone()

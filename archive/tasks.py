@@ -28,6 +28,6 @@ def sweep_task() -> None:
 def nudge() -> None:
     """Tell a worker that a job waits. Without a broker the job stays in its table until one is back."""
     try:
-        work_task.apply_async(retry=False)
+        app.send_task("archive.tasks.work_task", retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("no worker could be told about a waiting job, the next sweep will: %s", error)

@@ -28,7 +28,7 @@ class DatabaseClient(PostgresClient):
         if not settings_dict["HOST"]:
             server = ensure_running(cluster_root())
             settings_dict = {**settings_dict, "HOST": server.socket_directory, "USER": ROLE}
-        return super().settings_to_cmd_args_env(settings_dict, parameters)
+        return super().settings_to_cmd_args_env(settings_dict, parameters)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     client_class = DatabaseClient
 
-    def get_connection_params(self) -> dict[str, Any]:
+    def get_connection_params(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - wrong stub
         """Return what psycopg connects with.
 
         Raises
@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         OperationalError
             If the embedded server cannot run; its text is fit to show a user.
         """
-        params = super().get_connection_params()
+        params: dict[str, Any] = super().get_connection_params()  # pyright: ignore[reportAssignmentType] - wrong stub
         if not self.settings_dict["HOST"]:
             try:
                 server = ensure_running(cluster_root())

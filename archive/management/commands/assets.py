@@ -9,7 +9,7 @@ class Command(BaseCommand):
     """Door to `archive.assets`."""
 
     help = "Install the JavaScript that the pages load, from the locked npm packages."
-    requires_system_checks = ()
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - the stubs say str
 
     def handle(self, *args: object, **options: object) -> None:
         """Install what is missing."""

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     """Door to `archive.demo` and `archive.processes`."""
 
     help = "Fill the archive with demonstration data (real where there is some, else marked as simulated) and run it."
-    requires_system_checks = ()
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - the stubs say str
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the size of the simulated mission, and what `serve` takes."""

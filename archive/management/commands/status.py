@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Read only."""
 
     help = "Say what runs and what the archive holds."
-    requires_system_checks = ()
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - the stubs say str
 
     def handle(self, *args: object, **options: object) -> None:
         """Print one line per fact."""
@@ -41,5 +41,5 @@ class Command(BaseCommand):
 def _describe_database() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
-        version, size = cursor.fetchone()
+        version, size = cursor.fetchone() or ("?", "?")
     return f"PostgreSQL {version}, {'DATABASE_URL' if settings.DATABASE_URL else 'embedded'}, {size}"

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     """Door to `archive.processes` and the database's supervisor."""
 
     help = "Stop the web server, the workers and the embedded database of this data directory."
-    requires_system_checks = ()
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - the stubs say str
 
     def handle(self, *args: object, **options: object) -> None:
         """End the serving process, then the database where a crash has left it running."""
