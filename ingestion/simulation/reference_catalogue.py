@@ -68,7 +68,7 @@ def write_reference_catalogue(path: Path, sources: tuple[Source, ...], response:
         Column("ERR_RAD", "E", np.full(count, 0.0003), "deg"),
         Column("ISGRI_FLAG", "B", flag),
         Column("ISGRI_FLAG2", "B", flag),
-        Column("JEMX_FLAG", "B", np.ones(count)),
+        Column("JEMX_FLAG", "B", band_fluxes(rows, 3.0, 10.0) > 1.0),
         Column("SPI_FLAG", "B", bright > 5.0),
         Column("PICSIT_FLAG", "B", bright > 500.0),
         Column("SPA_MODL", "32A", blank),

@@ -56,18 +56,17 @@ BANDS = (
 def psf_fwhm_arcmin(instrument: str, order: int) -> float:
     """Width of a source in a map, arcmin FWHM of a Gaussian.
 
-    JEM-X's own PSF would fall between the pixels of a coarse map, so its maps are smoothed to their pixels:
-    the quadratic sum of PSF and pixel size.
+    Where pixels are more than 1.2 times as wide as the instrument's PSF, sources would fall between them; such a map is
+    smoothed to its pixels: the quadratic sum of PSF and pixel size.
 
     Examples
     --------
-    >>> psf_fwhm_arcmin("IBIS", 8), round(psf_fwhm_arcmin("JEMX", 8), 2)
-    (12.0, 14.15)
+    >>> psf_fwhm_arcmin("IBIS", 8), round(psf_fwhm_arcmin("JEMX", 8), 2), psf_fwhm_arcmin("JEMX", 10)
+    (12.0, 14.15, 3.35)
     """
-    if instrument == "IBIS":
-        return ISGRI_PSF_ARCMIN
+    own = ISGRI_PSF_ARCMIN if instrument == "IBIS" else JEMX_PSF_ARCMIN
     pixel_arcmin = 60.0 * np.degrees(np.sqrt(4.0 * np.pi / (12 * 4**order)))
-    return float(np.hypot(JEMX_PSF_ARCMIN, pixel_arcmin))
+    return float(np.hypot(own, pixel_arcmin)) if pixel_arcmin > 1.2 * own else own
 
 
 @dataclass(frozen=True, slots=True)

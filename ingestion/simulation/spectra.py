@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from ingestion.simulation.fitsfiles import Column, Keyword, make_table, write_fits
 from ingestion.simulation.pointing import Observation, Plan
-from ingestion.simulation.response import CHANNELS, Response, background_rate, norm_at_1_kev, power_law_photons
+from ingestion.simulation.response import (
+    CHANNELS,
+    DEAD_TIME_FACTOR,
+    Response,
+    background_rate,
+    norm_at_1_kev,
+    power_law_photons,
+)
 from ingestion.simulation.sources import Source, variation
 from ingestion.simulation.visits import Visits, observation_keywords, source_keywords
 
@@ -85,7 +92,7 @@ def write_spectrum(
     level = float(np.average(variation(source, middle), weights=visits.effective_s))
     photons = power_law_photons(source.photon_index, level * norm_at_1_kev(source), response.energy)
     expected = response.fold(photons)
-    effective_s = float(visits.effective_s.sum())
+    effective_s = float(visits.effective_s.sum()) * DEAD_TIME_FACTOR
     error = np.sqrt((expected + 2.0 * background_rate(response)) / effective_s)
     rate = expected + error * rng.standard_normal(CHANNELS)
     good = (response.channel[:-1] >= _LOWEST_GOOD_KEV) & (response.channel[1:] <= _HIGHEST_GOOD_KEV)
