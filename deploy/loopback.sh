@@ -184,22 +184,19 @@ await 60 "PostgreSQL" psql_as_owner -c 'SELECT 1'
 psql_as_owner -f "$checkout/deploy/database.sql" > /dev/null
 psql_as_owner -c "CREATE DATABASE restored OWNER archipelago TEMPLATE template0 ENCODING 'UTF8'"
 step="starting Redis"
-start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$place/redis" --save '' --appendonly no
+start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$place/redis" --save '' --appendonly no --loglevel warning
 await 30 "Redis" redis-cli -p "$redis_port" ping
 
-# shellcheck disable=SC2034  # all of these are exported by set -a
 set -a
 # shellcheck source=archipelago.env.example
 . "$checkout/deploy/archipelago.env.example"
-ARCHIPELAGO_SECRET_KEY=$(head -c 40 /dev/urandom | base64 --wrap=0)
-ARCHIPELAGO_PUBLIC_URL=$base
-ARCHIPELAGO_ALLOWED_HOSTS=127.0.0.1
-ARCHIPELAGO_DATA=$place/data
-DATABASE_URL="postgresql://archipelago@127.0.0.1:$postgres_port/archipelago"
-CELERY_BROKER_URL="redis://127.0.0.1:$redis_port/0"
-DJANGO_SETTINGS_MODULE=archive.settings PYTHONPATH=$checkout PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-HOME=$place/home
 set +a
+ARCHIPELAGO_SECRET_KEY=$(head -c 40 /dev/urandom | base64 --wrap=0)
+export ARCHIPELAGO_SECRET_KEY ARCHIPELAGO_PUBLIC_URL=$base ARCHIPELAGO_ALLOWED_HOSTS=127.0.0.1 ARCHIPELAGO_DATA=$place/data
+export DATABASE_URL="postgresql://archipelago@127.0.0.1:$postgres_port/archipelago"
+export CELERY_BROKER_URL="redis://127.0.0.1:$redis_port/0"
+export DJANGO_SETTINGS_MODULE=archive.settings PYTHONPATH=$checkout PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+export HOME=$place/home
 
 # -------------------------------------------------------------------------------------------------------------- the archive
 step="making the tables"
