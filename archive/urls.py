@@ -4,5 +4,11 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("archive.website.urls")),
+    path("api/v1/", include("archive.api.urls")),
     path("hips/", include("hips.urls")),
+    path("", include("vo.urls")),
 ]
+
+handler400 = "archive.website.views.errors.bad_request"
+handler404 = "archive.website.views.errors.page_not_found"
+handler500 = "archive.website.views.errors.server_error"

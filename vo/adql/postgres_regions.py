@@ -1,0 +1,171 @@
+"""Writes positions, circles and polygons as SQL: index ranges where a table has them, and the exact test.
+
+A table with a position has `_hpx`, its HEALPix index at order 29 with a B-tree, and its unit vector `_x, _y, _z`. A
+constant region becomes `(range OR range ...) AND exact`: PostgreSQL reads the ranges from the index.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from vo.adql.errors import UnsupportedFeatureError
+from vo.adql.geometry import Cover, circle_cover, convex_pieces, polygon_cover, vector
+from vo.adql.regions import constant_number, constant_point
+from vo.adql.resolved import (
+    DOUBLE,
+    CircleValue,
+    ColumnUse,
+    Constant,
+    Operation,
+    PointValue,
+    PolygonValue,
+    Typed,
+)
+
+
+class WritesValues(Protocol):
+    """What this module needs of the writer: plain values as SQL."""
+
+    def value(self, value: Typed, *, indexed: bool = True) -> Composable:
+        """Write a value as an SQL expression."""
+        ...
+
+
+def is_position(point: PointValue) -> bool:
+    """Whether a point is the indexed position of one table."""
+    lon, lat = point.lon, point.lat
+    return (
+        isinstance(lon, ColumnUse)
+        and isinstance(lat, ColumnUse)
+        and lon.source == lat.source
+        and (lon.role, lat.role) == ("ra", "dec")
+    )
+
+
+def contains(writer: WritesValues, operation: Operation, *, indexed: bool) -> Composable:
+    """Write CONTAINS or INTERSECTS as a truth value.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        For a pair of shapes that this service does not compare.
+    """
+    match operation.name, *operation.arguments:
+        case _, PointValue() as one, PointValue() as two:
+            return within_distance(writer, one, two, Constant("0.0", DOUBLE), strict=False, indexed=indexed)
+        case _, PointValue() as point, CircleValue(centre, radius):
+            return within_distance(writer, point, centre, radius, strict=False, indexed=indexed)
+        case "INTERSECTS", CircleValue(centre, radius), PointValue() as point:
+            return within_distance(writer, point, centre, radius, strict=False, indexed=indexed)
+        case _, PointValue() as point, PolygonValue() as polygon:
+            return _in_polygon(writer, point, polygon, indexed=indexed)
+        case "INTERSECTS", PolygonValue() as polygon, PointValue() as point:
+            return _in_polygon(writer, point, polygon, indexed=indexed)
+        case "INTERSECTS", CircleValue() as one, CircleValue() as two:
+            reach = Operation("+", (one.radius, two.radius), DOUBLE)
+            return within_distance(writer, one.centre, two.centre, reach, strict=False, indexed=indexed)
+        case "CONTAINS", CircleValue() as inner, CircleValue() as outer:
+            reach = Operation("-", (outer.radius, inner.radius), DOUBLE)
+            return within_distance(writer, inner.centre, outer.centre, reach, strict=False, indexed=indexed)
+        case "CONTAINS", (CircleValue() | PolygonValue()), PointValue():
+            msg = "CONTAINS(region, point) asks whether a point contains a region; write CONTAINS(point, region)"
+            raise UnsupportedFeatureError(msg)
+        case _:
+            name, (one, two) = operation.name, operation.arguments
+            msg = f"{name} of a {one.meta.kind} and a {two.meta.kind} is not supported by this service"
+            raise UnsupportedFeatureError(msg)
+
+
+def distance(writer: WritesValues, points: Sequence[Typed], *, indexed: bool) -> Composable:
+    """Write the angle between two points in degrees: twice the arc sine of half the chord."""
+    one, two = (_vector(writer, point, indexed=indexed) for point in points if isinstance(point, PointValue))
+    return sql.SQL("degrees(2 * asin(least(1, sqrt({}) / 2)))").format(_chord_squared(one, two))
+
+
+def within_distance(
+    writer: WritesValues, one: PointValue, two: PointValue, radius: Typed, *, strict: bool, indexed: bool
+) -> Composable:
+    """Write that two points are at most (if `strict`, less than) `radius` degrees apart."""
+    if constant_point(one) is not None:
+        one, two = two, one
+    chord = _chord_squared(_vector(writer, one, indexed=indexed), _vector(writer, two, indexed=indexed))
+    comparison = sql.SQL(" < " if strict else " <= ")
+    number = constant_number(radius)
+    if number is None:
+        reach = writer.value(radius, indexed=indexed)
+        bound = sql.SQL("4 * power(sin(radians(least({}, 180)) / 2), 2)").format(reach)
+        return sql.SQL("({} >= 0 AND {}{}{})").format(reach, chord, comparison, bound)
+    if number < 0:
+        return sql.SQL("FALSE")
+    if number > 180:
+        return sql.SQL("({} IS NOT NULL)").format(chord)
+    bound = sql.Literal(4 * math.sin(math.radians(number) / 2) ** 2)
+    exact = sql.SQL("{}{}{}").format(chord, comparison, bound)
+    centre = constant_point(two)
+    if centre is None or number >= 120 or not indexed or not is_position(one):
+        return sql.SQL("({})").format(exact)
+    return _with_ranges(one, circle_cover(*centre, max(number, 1e-7)), exact)
+
+
+def _in_polygon(writer: WritesValues, point: PointValue, polygon: PolygonValue, *, indexed: bool) -> Composable:
+    x, y, z = _vector(writer, point, indexed=indexed)
+    pieces = []
+    for normals in convex_pieces(polygon.vertices):
+        tests = [
+            sql.SQL("{0} * {3} + {1} * {4} + {2} * {5} >= 0").format(x, y, z, *(_bracketed(part) for part in normal))
+            for normal in normals
+        ]
+        pieces.append(sql.SQL("({})").format(sql.SQL(" AND ").join(tests)))
+    exact = sql.SQL("({})").format(sql.SQL(" OR ").join(pieces))
+    if not indexed or not is_position(point):
+        return exact
+    return _with_ranges(point, polygon_cover(polygon.vertices), exact)
+
+
+def _with_ranges(point: PointValue, cover: Cover, exact: Composable) -> Composable:
+    source = point.lon.source if isinstance(point.lon, ColumnUse) else ""
+    index = sql.SQL("{}.{}").format(sql.Identifier(source), sql.Identifier("_hpx"))
+    tested = sql.SQL("({} AND {})").format(_ranges(index, cover.partial), exact)
+    if not cover.full:
+        return tested
+    return sql.SQL("({} OR {})").format(_ranges(index, cover.full), tested)
+
+
+def _ranges(index: Composable, ranges: Sequence[tuple[int, int]]) -> Composable:
+    if not ranges:
+        return sql.SQL("FALSE")
+    terms = [
+        sql.SQL("{0} >= {1} AND {0} < {2}").format(index, sql.Literal(low), sql.Literal(high)) for low, high in ranges
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(terms))
+
+
+def _vector(writer: WritesValues, point: PointValue, *, indexed: bool) -> tuple[Composable, Composable, Composable]:
+    constant = constant_point(point)
+    if constant is not None:
+        x, y, z = (_bracketed(part) for part in vector(*constant))
+        return x, y, z
+    if indexed and is_position(point) and isinstance(point.lon, ColumnUse):
+        source = sql.Identifier(point.lon.source)
+        x, y, z = (sql.SQL("{}.{}").format(source, sql.Identifier(name)) for name in ("_x", "_y", "_z"))
+        return x, y, z
+    lon = sql.SQL("radians({})").format(writer.value(point.lon, indexed=indexed))
+    lat = sql.SQL("radians({})").format(writer.value(point.lat, indexed=indexed))
+    names = {"lon": lon, "lat": lat}
+    return (
+        sql.SQL("(cos({lat}) * cos({lon}))").format(**names),
+        sql.SQL("(cos({lat}) * sin({lon}))").format(**names),
+        sql.SQL("sin({lat})").format(**names),
+    )
+
+
+def _bracketed(number: float) -> Composable:
+    return sql.SQL("({})::double precision").format(sql.Literal(number))
+
+
+def _chord_squared(one: Sequence[Composable], two: Sequence[Composable]) -> Composable:
+    terms = [sql.SQL("({0} - {1}) * ({0} - {1})").format(a, b) for a, b in zip(one, two, strict=True)]
+    return sql.SQL("({})").format(sql.SQL(" + ").join(terms))

@@ -1,0 +1,234 @@
+"""The resolved query: every name bound to a column, every value with its type. The only input of the SQL writers."""
+
+from dataclasses import dataclass, replace
+from typing import Literal as OneOf
+
+Kind = OneOf["int", "float", "text", "boolean", "timestamp", "point", "circle", "polygon", "null"]
+
+_INTEGERS = {"short": 16, "int": 32, "long": 64}
+_FLOATS = {"float": 32, "double": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What VOTable says of a column: datatype, shape, unit and meaning."""
+
+    datatype: str
+    arraysize: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    xtype: str | None = None
+    description: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """How the value behaves in expressions."""
+        if self.xtype in {"timestamp", "point", "circle", "polygon"}:
+            return self.xtype  # pyright: ignore[reportReturnType]  # narrowed by the test
+        if self.datatype in _INTEGERS:
+            return "int"
+        if self.datatype in _FLOATS:
+            return "float"
+        return {"boolean": "boolean", "null": "null"}.get(self.datatype, "text")  # pyright: ignore[reportReturnType]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a single number."""
+        return self.datatype in _INTEGERS or (self.datatype in _FLOATS and self.arraysize is None)
+
+    def computed(self, **changes: str | None) -> "Meta":
+        """Return this type for a computed value: without utype and description, with `changes`."""
+        return replace(self, **{"utype": None, "description": "", **changes})  # pyright: ignore[reportArgumentType]
+
+
+INT = Meta("int")
+LONG = Meta("long")
+DOUBLE = Meta("double")
+TEXT = Meta("char", "*")
+BOOLEAN = Meta("boolean")
+NULL = Meta("null")
+TIMESTAMP = Meta("char", "23*", xtype="timestamp")
+POINT = Meta("double", "2", "deg", "pos.eq", xtype="point")
+CIRCLE = Meta("double", "3", "deg", "pos.outline", xtype="circle")
+
+
+def polygon_meta(vertices: int) -> Meta:
+    """Type of a polygon with that many vertices (DALI 1.1 section 3.3.7)."""
+    return Meta("double", str(2 * vertices), "deg", "pos.outline", xtype="polygon")
+
+
+def wider(left: Meta, right: Meta) -> str:
+    """Return the datatype that holds both numbers.
+
+    Examples
+    --------
+    >>> wider(Meta("short"), Meta("long")), wider(Meta("long"), Meta("float"))
+    ('long', 'double')
+    """
+    if left.datatype in _INTEGERS and right.datatype in _INTEGERS:
+        return max(left.datatype, right.datatype, key=_INTEGERS.__getitem__)
+    return "float" if left.datatype == right.datatype == "float" else "double"
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal. Numbers keep their text, so that no digit is lost on the way."""
+
+    value: str | bool | None
+    meta: Meta
+
+    @property
+    def number(self) -> float:
+        """The value as a float; only for numbers."""
+        return float(str(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column of a source; `role` tells whether it is the ra or dec of the source's indexed position."""
+
+    source: str
+    column: str
+    meta: Meta
+    label: str
+    role: OneOf["", "ra", "dec"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator, function, aggregate or condition, by name, applied to values."""
+
+    name: str
+    arguments: tuple["Typed", ...]
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class PointValue:
+    """ICRS longitude and latitude in degrees."""
+
+    lon: "Typed"
+    lat: "Typed"
+    meta: Meta = POINT
+
+
+@dataclass(frozen=True, slots=True)
+class CircleValue:
+    """A circle; the radius in degrees."""
+
+    centre: PointValue
+    radius: "Typed"
+    meta: Meta = CIRCLE
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonValue:
+    """A polygon of constant vertices, (lon, lat) in ICRS degrees."""
+
+    vertices: tuple[tuple[float, float], ...]
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTest:
+    """IN or EXISTS with a query."""
+
+    name: OneOf["IN", "EXISTS"]
+    value: "Typed | None"
+    body: "Body"
+    meta: Meta = BOOLEAN
+
+
+Typed = Constant | ColumnUse | Operation | PointValue | CircleValue | PolygonValue | QueryTest
+
+# --- queries --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of a result: its name for the client, its name in SQL, its type."""
+
+    name: str
+    sql_name: str
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTable:
+    """A view of the published schemas, or an uploaded table."""
+
+    alias: str
+    name: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A common table expression, by its name in SQL."""
+
+    alias: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTable:
+    """A query in FROM."""
+
+    alias: str
+    body: "Body"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedTables:
+    """Two joined tables; no condition means every pair."""
+
+    kind: str
+    left: "FromItem"
+    right: "FromItem"
+    on: Typed | None
+
+
+FromItem = BaseTable | NamedQuery | QueryTable | JoinedTables
+
+
+@dataclass(frozen=True, slots=True)
+class SelectBody:
+    """A SELECT with its order, limit and offset."""
+
+    columns: tuple[OutputColumn, ...]
+    values: tuple[Typed, ...]
+    tables: tuple[FromItem, ...]
+    where: Typed | None
+    group_by: tuple[Typed, ...]
+    having: Typed | None
+    distinct: bool
+    order_by: tuple[tuple[Typed, bool], ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetBody:
+    """`order_by` holds positions of columns, counted from 1, and whether they descend."""
+
+    operator: str
+    left: "Body"
+    right: "Body"
+    columns: tuple[OutputColumn, ...]
+    order_by: tuple[tuple[int, bool], ...] = ()
+    offset: int | None = None
+
+
+Body = SelectBody | SetBody
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuery:
+    """A query ready to be written as SQL; `columns` describe its result."""
+
+    columns: tuple[OutputColumn, ...]
+    body: Body
+    named_queries: tuple[tuple[str, Body], ...] = ()

@@ -1,0 +1,19 @@
+"""Errors of running queries."""
+
+from archive.errors import ArchiveError, BusyError, UsageError
+
+
+class QueryTimeoutError(UsageError):
+    """The query took longer than its class of user may."""
+
+
+class QueryFailedError(UsageError):
+    """The database met a value that the query cannot be computed with, such as a division by zero."""
+
+
+class TooManyQueriesError(BusyError):
+    """All database connections for queries are taken."""
+
+
+class InternalError(ArchiveError):
+    """A bug: the log has the details under the reference number that the message names."""

@@ -1,0 +1,161 @@
+"""Runs SQL for outside queries: its own pool of read-only connections, a time limit, rows as a stream of bytes.
+
+The connections belong to the role that may only read the published schemas. Every query runs in a READ ONLY
+transaction; when the reader of the rows goes away, the query is cancelled.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+from django.conf import settings
+from django.db import connection as django_connection
+from psycopg import sql
+from psycopg.rows import scalar_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from archive.errors import ArchiveError, UnavailableError
+from vo.tap.errors import InternalError, QueryFailedError, QueryTimeoutError, TooManyQueriesError
+
+logger = logging.getLogger(__name__)
+
+POOL_SIZE = 16
+POOL_PATIENCE_S = 20.0
+SYNC_TIMEOUT_S = 600
+BATCH_ROWS = 2_000
+CHUNK_BYTES = 65_536
+
+_CONNECTION_KEYS = ("host", "port", "dbname", "user", "password", "sslmode", "service")
+
+
+_pools: dict[tuple[tuple[str, object], ...], ConnectionPool] = {}
+_pools_lock = threading.Lock()
+
+
+def _open_pool(parameters: tuple[tuple[str, object], ...]) -> ConnectionPool:
+    return ConnectionPool(
+        kwargs={**dict(parameters), "autocommit": True, "application_name": "archipelago tap"},
+        configure=_configure,
+        min_size=1,
+        max_size=POOL_SIZE,
+        timeout=POOL_PATIENCE_S,
+        max_idle=300,
+        open=True,
+        name="tap",
+    )
+
+
+def _configure(connection: psycopg.Connection) -> None:
+    role = sql.Identifier(settings.TAP_ROLE)
+    connection.execute(
+        sql.SQL("SET TimeZone = 'UTC'; SET default_transaction_read_only = on; SET ROLE {}").format(role)
+    )
+    connection.prepare_threshold = None
+
+
+def current_pool() -> ConnectionPool:
+    """Return this process's pool of connections to the archive's database."""
+    parameters = django_connection.get_connection_params()
+    key = tuple((key, parameters[key]) for key in _CONNECTION_KEYS if parameters.get(key))
+    with _pools_lock:
+        if key not in _pools:
+            _pools[key] = _open_pool(key)
+        return _pools[key]
+
+
+def close_pools() -> None:
+    """Close all connections; the next query opens new ones."""
+    with _pools_lock:
+        for pool in _pools.values():
+            pool.close()
+        _pools.clear()
+
+
+@contextmanager
+def read_only_transaction(timeout_s: float) -> Iterator[psycopg.Connection]:
+    """Yield a connection in a READ ONLY transaction; errors of the database become the archive's.
+
+    Raises
+    ------
+    QueryTimeoutError, QueryFailedError, TooManyQueriesError, UnavailableError, InternalError
+    """
+    try:
+        with current_pool().connection() as connection:
+            milliseconds = sql.Literal(int(timeout_s * 1000))
+            connection.execute(sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}").format(milliseconds))
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.rollback()
+    except (psycopg.Error, PoolTimeout) as error:
+        raise explain(error, timeout_s) from error
+
+
+def explain(error: Exception, timeout_s: float) -> ArchiveError:
+    """Return the error to show for one of the database's; what must not be shown goes to the log."""
+    match error:
+        case PoolTimeout():
+            return TooManyQueriesError("all connections for queries are in use; try again in a minute")
+        case psycopg.errors.QueryCanceled():
+            return QueryTimeoutError(
+                f"the query took longer than {timeout_s:g} s and was stopped; narrow it down, or ask for fewer rows"
+            )
+        case psycopg.errors.DataException() | psycopg.errors.CardinalityViolation():
+            return QueryFailedError(f"the query cannot be computed: {error.diag.message_primary}")
+        case psycopg.errors.OutOfMemory() | psycopg.errors.DiskFull() | psycopg.errors.StatementTooComplex():
+            return QueryFailedError("the query needs more memory or disk than it may use; narrow it down")
+        case psycopg.OperationalError() if not getattr(error, "sqlstate", None):
+            logger.error("database out of reach: %s", error)
+            return UnavailableError("the database of the archive is out of reach at the moment; try again later")
+        case _:
+            reference = uuid.uuid4().hex[:12]
+            logger.error("query failed (ref %s)", reference, exc_info=error)
+            return InternalError(f"internal error (ref {reference})")
+
+
+def stream_rows(connection: psycopg.Connection, statement: sql.Composed, *, most: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield (bytes, overflow): chunks of whole rows, each row one value of the statement's only column.
+
+    At most `most` rows are given; `overflow` is True on the last item if the statement had more.
+    """
+    cursor = connection.cursor(row_factory=scalar_row)
+    # Closing the stream cancels the query; it must happen before the transaction ends.
+    with closing(cursor.stream(statement, binary=True, size=BATCH_ROWS)) as stream:  # pyright: ignore[reportArgumentType]  # a generator
+        yield from _chunks((row if isinstance(row, bytes) else row.encode() for row in stream), most)
+
+
+def copy_rows(connection: psycopg.Connection, statement: sql.Composed, *, most: int) -> Iterator[tuple[bytes, bool]]:
+    """Like :func:`stream_rows`, for a COPY ... TO STDOUT: one block of the protocol is one row."""
+    with connection.cursor().copy(statement) as copy:
+        yield from _chunks(map(bytes, copy), most)
+
+
+def _chunks(rows: Iterable[bytes], most: int) -> Iterator[tuple[bytes, bool]]:
+    pending: list[bytes] = []
+    size = given = 0
+    for row in rows:
+        given += 1
+        if given > most:
+            continue
+        pending.append(row)
+        size += len(row)
+        if size >= CHUNK_BYTES:
+            yield b"".join(pending), False
+            pending, size = [], 0
+    yield b"".join(pending), given > most
+
+
+def probe(timeout_s: float = 5.0) -> None:
+    """Read one row of TAP_SCHEMA, as a query would.
+
+    Raises
+    ------
+    ArchiveError
+        If queries cannot be answered at the moment.
+    """
+    with read_only_transaction(timeout_s) as connection:
+        connection.execute("SELECT table_name FROM tap_schema.tables LIMIT 1").fetchone()

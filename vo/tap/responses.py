@@ -1,0 +1,65 @@
+"""HTTP around TAP documents: errors as VOTables, headers that let pages of other sites read them."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from functools import wraps
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from archive.errors import ArchiveError
+from archive.faults import find_fault
+from vo.votable import CONTENT_TYPE, error_document
+
+logger = logging.getLogger(__name__)
+
+View = Callable[...]
+
+
+def allow_any_origin(response: HttpResponseBase) -> HttpResponseBase:
+    """Let scripts of any page read the response: everything here is public and asks for no credentials."""
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Expose-Headers"] = "Location, Content-Disposition"
+    return response
+
+
+def error_response(message: str, status: int) -> HttpResponse:
+    """Return a VOTable that says what went wrong (DALI 1.1 section 4.2)."""
+    return HttpResponse(error_document(message), status=status, content_type=CONTENT_TYPE)
+
+
+def protocol_view(view: View) -> View:
+    """Answer every failure of a view with a VOTable, OPTIONS with what a browser asks before a cross-site POST."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            response: HttpResponseBase = HttpResponse(status=204)
+            response["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
+            response["Access-Control-Allow-Headers"] = "Accept, Content-Type"
+            response["Access-Control-Max-Age"] = "86400"
+            return allow_any_origin(response)
+        try:
+            response = view(request, *args, **kwargs)
+        except ArchiveError as error:
+            response = error_response(str(error), find_fault(error).status)
+        except SuspiciousOperation as error:
+            response = error_response(f"the request cannot be read: {error}", 400)
+        except Exception:
+            reference = uuid.uuid4().hex[:12]
+            logger.exception("request failed (ref %s)", reference)
+            response = error_response(f"internal error (ref {reference})", 500)
+        return allow_any_origin(response)
+
+    return wrapped
+
+
+def base_address(request: HttpRequest, public_url: str) -> str:
+    """Return the address of the service whose sibling (sync, tables, ...) was asked for.
+
+    The same service answers at /tap and at /tap/tap, so its address is that of the request without the last part.
+    """
+    path = request.path.rstrip("/").rsplit("/", 1)[0]
+    return f"{public_url}{path}" if public_url else request.build_absolute_uri(path)

@@ -1,0 +1,125 @@
+"""Lets PostgreSQL itself write the rows of a result: its ``*send`` functions give exactly VOTable's bytes.
+
+Each function takes the result columns and returns an SQL expression over the columns ``c1`` ... ``cn`` of a subquery
+``r``; one value of it is one row of output (BINARY2: VOTable 1.4 section 5.4; TABLEDATA: section 5.1).
+"""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+from psycopg.sql import Composable
+
+from vo.adql.postgres import column_type
+from vo.adql.resolved import OutputColumn
+from vo.votable import is_fixed_text
+
+Columns = Sequence[OutputColumn]
+
+_NUMBERS = {
+    "short": ("int2send", "0::smallint"),
+    "int": ("int4send", "0"),
+    "long": ("int8send", "0::bigint"),
+    "float": ("float4send", "'NaN'::real"),
+    "double": ("float8send", "'NaN'::double precision"),
+}
+_CONTROL_CHARACTERS = "".join(map(chr, [*range(1, 9), 11, 12, *range(14, 32)]))
+
+
+def _column(column: OutputColumn) -> Composable:
+    """The column as the type it is declared with: a view or expression may give a wider one."""
+    return sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(column.sql_name), column_type(column))
+
+
+def _is_geometry(column: OutputColumn) -> bool:
+    return column.meta.kind in {"point", "circle", "polygon"}
+
+
+def binary2_row(columns: Columns) -> Composable:
+    """Return the expression (bytea) of one BINARY2 row: the null flags, then the cells."""
+    return sql.SQL(" || ").join([_null_flags(columns), *(_binary_cell(column) for column in columns)])
+
+
+def _null_flags(columns: Columns) -> Composable:
+    size = (len(columns) + 7) // 8
+    names = [sql.SQL("r.{}").format(sql.Identifier(column.sql_name)) for column in columns]
+    pieces: list[Composable] = []
+    for start in range(0, size, 2):
+        bits = names[8 * start : 8 * start + 16]
+        width = min(2, size - start)
+        terms = [
+            sql.SQL("CASE WHEN {} IS NULL THEN {} ELSE 0 END").format(name, sql.Literal(1 << (8 * width - 1 - place)))
+            for place, name in enumerate(bits)
+        ]
+        pieces.append(
+            sql.SQL("substring(int4send({}) FROM {})").format(sql.SQL(" + ").join(terms), sql.Literal(5 - width))
+        )
+    return sql.SQL("CASE WHEN num_nulls({}) = 0 THEN {}::bytea ELSE {} END").format(
+        sql.SQL(", ").join(names), sql.Literal("\\x" + "00" * size), sql.SQL(" || ").join(pieces)
+    )
+
+
+def _binary_cell(column: OutputColumn) -> Composable:
+    value = _column(column)
+    if _is_geometry(column):
+        count = int(column.meta.arraysize or "0")
+        name = sql.Identifier(column.sql_name)
+        sends = [
+            sql.SQL("float8send(COALESCE(r.{}[{}], 'NaN'::double precision))").format(name, sql.Literal(place))
+            for place in range(1, count + 1)
+        ]
+        return sql.SQL(" || ").join(sends)
+    if column.meta.datatype in _NUMBERS:
+        send, null = _NUMBERS[column.meta.datatype]
+        return sql.SQL("{}(COALESCE({}, {}))").format(sql.SQL(send), value, sql.SQL(null))  # pyright: ignore[reportArgumentType]  # literals of this module
+    if column.meta.datatype == "boolean":
+        return sql.SQL(
+            "CASE {} WHEN TRUE THEN '\\x54'::bytea WHEN FALSE THEN '\\x46'::bytea ELSE '\\x3f'::bytea END"
+        ).format(value)
+    text = sql.SQL("COALESCE({}, '')").format(value)
+    fixed = is_fixed_text(column.meta)
+    if fixed is None:
+        return sql.SQL("int4send(octet_length({0})) || textsend({0})").format(text)
+    padding = sql.Literal("\\x" + "00" * fixed)
+    return sql.SQL("textsend({0}) || substring({1}::bytea FROM 1 FOR {2} - octet_length({0}))").format(
+        text, padding, sql.Literal(fixed)
+    )
+
+
+def tabledata_row(columns: Columns) -> Composable:
+    """Return the expression (text) of one TABLEDATA row; a NULL is an empty cell."""
+    cells = [sql.SQL("COALESCE({}, '')").format(_xml_cell(column)) for column in columns]
+    return sql.SQL("'<TR><TD>' || {} || '</TD></TR>\n'").format(sql.SQL(" || '</TD><TD>' || ").join(cells))
+
+
+def _xml_cell(column: OutputColumn) -> Composable:
+    text = text_cell(column)
+    if column.meta.datatype != "char":
+        return text
+    printable = sql.SQL("translate({}, {}, {})").format(
+        text, sql.Literal(_CONTROL_CHARACTERS), sql.Literal("\ufffd" * len(_CONTROL_CHARACTERS))
+    )
+    escaped = sql.SQL("replace(replace(replace({}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')").format(printable)
+    return sql.SQL("replace({}, E'\\r', '&#13;')").format(escaped)
+
+
+def text_cell(column: OutputColumn) -> Composable:
+    """Return the expression of a cell as text: shortest digits that give the number back, Inf, NaN, true and false."""
+    if _is_geometry(column):
+        return sql.SQL("array_to_string(r.{}, ' ')").format(sql.Identifier(column.sql_name))
+    value = _column(column)
+    if column.meta.datatype in {"float", "double"}:
+        return sql.SQL("replace(({})::text, 'Infinity', 'Inf')").format(value)
+    if column.meta.datatype == "char":
+        return value
+    return sql.SQL("({})::text").format(value)
+
+
+def json_row(columns: Columns) -> Composable:
+    """Return the expression (text) of one row as a JSON array; NaN and infinities are texts, JSON has none."""
+    values = [sql.SQL("r.{}").format(sql.Identifier(c.sql_name)) if _is_geometry(c) else _column(c) for c in columns]
+    return sql.SQL("json_build_array({})::text").format(sql.SQL(", ").join(values))
+
+
+def text_columns(columns: Columns) -> Composable:
+    """Return the list of expressions for COPY."""
+    return sql.SQL(", ").join(text_cell(column) for column in columns)

@@ -1,0 +1,211 @@
+"""Runs a TAP query from text to bytes: parse, resolve, translate, execute, write."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+from psycopg import sql
+
+from archive.errors import ArchiveError
+from archive.published import Table, load_tables
+from vo.adql.parser import parse_query
+from vo.adql.postgres import write_query
+from vo.adql.resolved import OutputColumn, ResolvedQuery
+from vo.adql.resolver import resolve_query
+from vo.tap import executor, rows
+from vo.tap.errors import QueryFailedError
+from vo.tap.formats import find_format
+from vo.tap.params import TapRequest
+from vo.votable import OVERFLOW, Info, base64_stream, table_foot, table_head
+
+PREVIEW_ROWS = 200
+PREVIEW_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A running query: the columns of its result and the bytes of the document, which must be read or closed."""
+
+    columns: tuple[OutputColumn, ...]
+    content: Iterator[bytes]
+
+
+def published_tables() -> Mapping[str, Table]:
+    """Tables that queries may name."""
+    return load_tables()
+
+
+@lru_cache(maxsize=2_000)
+def resolve_text(text: str) -> ResolvedQuery:
+    """Parse and resolve a query against the published tables; the same text is resolved once.
+
+    Raises
+    ------
+    ADQLError
+        A subclass that names what is wrong and where.
+    """
+    return resolve_query(parse_query(text), published_tables(), text)
+
+
+def run_query(request: TapRequest, *, timeout_s: float = executor.SYNC_TIMEOUT_S) -> Result:
+    """Start a query and return its result once the first rows are there.
+
+    The database is asked for one row more than MAXREC, which tells whether the result is cut off.
+
+    Raises
+    ------
+    ArchiveError
+        If the query cannot be parsed, resolved or started; a failure after the first rows ends the document instead.
+    """
+    resolved = resolve_text(request.query)
+    most = request.maxrec
+    inner = write_query(resolved, limit=most + 1 if most else 0)
+    write = _WRITERS[request.result_format.writer]
+    content = write(resolved.columns, inner, request, timeout_s)
+    first = next(content)
+    return Result(resolved.columns, _continue(first, content))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first rows of a result; `cut` if there are more."""
+
+    columns: tuple[OutputColumn, ...]
+    rows: list[list[object]]
+    cut: bool
+
+
+def preview_query(text: str) -> Preview:
+    """Run a query for its first rows only.
+
+    Raises
+    ------
+    ArchiveError
+        If the query cannot be parsed, resolved or run.
+    """
+    result = run_query(TapRequest(text, PREVIEW_ROWS, find_format("json")), timeout_s=PREVIEW_TIMEOUT_S)
+    document = orjson.loads(b"".join(result.content))
+    if document["status"] not in {"OK", "OVERFLOW"}:
+        raise QueryFailedError(document["status"])
+    return Preview(result.columns, document["data"], document["status"] == "OVERFLOW")
+
+
+def _continue(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
+    with closing(content):  # pyright: ignore[reportArgumentType]  # generators have close
+        yield first
+        yield from content
+
+
+Chunks = Iterator[tuple[bytes, bool]]
+Writer = Callable[[tuple[OutputColumn, ...], sql.Composable, TapRequest, float], Iterator[bytes]]
+
+
+def _select(expression: sql.Composable, inner: sql.Composable) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM ({}) AS r").format(expression, inner)
+
+
+class _Flagged:
+    """Passes chunks on and remembers whether the last one said that there were more rows."""
+
+    def __init__(self, chunks: Chunks, first: tuple[bytes, bool]) -> None:
+        self.chunks = chunks
+        self.first = first
+        self.overflow = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunk, self.overflow = self.first
+        yield chunk
+        for chunk, overflow in self.chunks:
+            self.overflow = overflow
+            yield chunk
+
+
+def _write_votable(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+) -> Iterator[bytes]:
+    """Write a VOTable; what goes wrong after the first rows is an INFO after the table (DALI 1.1 section 4.4)."""
+    serialization = request.result_format.writer
+    row = rows.binary2_row(columns) if serialization == "BINARY2" else rows.tabledata_row(columns)
+    started = False
+    status: list[Info] = []
+    try:
+        with executor.read_only_transaction(timeout_s) as connection:
+            with closing(executor.stream_rows(connection, _select(row, inner), most=request.maxrec)) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
+                flagged = _Flagged(chunks, next(chunks))
+                head = table_head(columns, [Info("QUERY", request.query)], serialization=serialization)
+                started = True
+                encoded = base64_stream(flagged) if serialization == "BINARY2" else iter(flagged)
+                yield head + next(encoded, b"")
+                yield from encoded
+            status = [OVERFLOW] if flagged.overflow or request.maxrec == 0 else []
+    except ArchiveError as error:
+        if not started:
+            raise
+        status = [Info("QUERY_STATUS", "ERROR", str(error))]
+    yield table_foot(status, serialization=serialization)
+
+
+def _write_separated(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+) -> Iterator[bytes]:
+    """Write CSV or TSV by COPY; these formats have no place for a status, a late failure breaks the transfer off."""
+    delimiter = "," if request.result_format.writer == "csv" else "\t"
+    header = io.StringIO()
+    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow([column.name for column in columns])
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, DELIMITER {})").format(
+        _select(rows.text_columns(columns), inner), sql.Literal(delimiter)
+    )
+    with (
+        executor.read_only_transaction(timeout_s) as connection,
+        closing(executor.copy_rows(connection, statement, most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+    ):
+        first, _ = next(chunks)
+        yield header.getvalue().encode() + first
+        for chunk, _ in chunks:
+            yield chunk
+
+
+def _write_json(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+) -> Iterator[bytes]:
+    """Write ``{"metadata": [...], "data": [[...], ...]}``, the shape of ESA's archives; a status comes last."""
+    names = ("datatype", "arraysize", "unit", "ucd", "utype", "xtype", "description")
+    metadata = [
+        {"name": column.name, **{name: getattr(column.meta, name) for name in names if getattr(column.meta, name)}}
+        for column in columns
+    ]
+    separated = sql.SQL("{} || E',\\n'").format(rows.json_row(columns))
+    head = b'{"metadata": ' + orjson.dumps(metadata) + b',\n"data": [\n'
+    pending = b""
+    status = "OK"
+    try:
+        with (
+            executor.read_only_transaction(timeout_s) as connection,
+            closing(executor.stream_rows(connection, _select(separated, inner), most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+        ):
+            flagged = _Flagged(chunks, next(chunks))
+            # One chunk is held back, so that the comma after the last row can be left out.
+            for chunk in flagged:
+                if pending:
+                    yield head + pending
+                    head = b""
+                pending = chunk
+            status = "OVERFLOW" if flagged.overflow or request.maxrec == 0 else "OK"
+    except ArchiveError as error:
+        if head:
+            raise
+        status = str(error)
+    yield head + pending.removesuffix(b",\n") + b'\n],\n"status": ' + orjson.dumps(status) + b"}\n"
+
+
+_WRITERS: Mapping[str, Writer] = {
+    "BINARY2": _write_votable,
+    "TABLEDATA": _write_votable,
+    "csv": _write_separated,
+    "tsv": _write_separated,
+    "json": _write_json,
+}

@@ -1,0 +1,72 @@
+"""HTTP doors of VOSI 1.1."""
+
+import hashlib
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags, quote_etag
+from django.views.decorators.http import require_safe
+
+from archive.errors import ArchiveError, NotFoundError, UsageError
+from vo.tap import executor
+from vo.tap.responses import base_address, protocol_view
+from vo.tap.services import published_tables
+from vo.vosi.documents import availability_document, capabilities_document, table_document, tables_document
+
+
+def _xml(request: HttpRequest, document: str) -> HttpResponse:
+    """Answer with a document, or with 304 if the client has it."""
+    content = document.encode()
+    etag = quote_etag(hashlib.sha256(content).hexdigest()[:32])
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(content, content_type="text/xml")
+    response["ETag"] = etag
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@protocol_view
+@require_safe
+def capabilities(request: HttpRequest) -> HttpResponseBase:
+    """What the service can do."""
+    return _xml(request, capabilities_document(base_address(request, settings.PUBLIC_URL)))
+
+
+@protocol_view
+@require_safe
+def availability(_request: HttpRequest) -> HttpResponseBase:
+    """Whether a query would be answered now: one is tried."""
+    try:
+        executor.probe()
+    except ArchiveError as error:
+        document = availability_document(available=False, note=str(error))
+    else:
+        document = availability_document(available=True)
+    response = HttpResponse(document, content_type="text/xml")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@protocol_view
+@require_safe
+def tables(request: HttpRequest) -> HttpResponseBase:
+    """Every published table; detail=min leaves the columns out."""
+    detail = next((v for k, v in request.GET.items() if k.lower() == "detail"), "max").lower()
+    if detail not in {"min", "max"}:
+        msg = f"detail={detail[:40]!r} is not known; it is min or max"
+        raise UsageError(msg)
+    return _xml(request, tables_document(published_tables(), columns=detail == "max"))
+
+
+@protocol_view
+@require_safe
+def table(request: HttpRequest, name: str) -> HttpResponseBase:
+    """One published table."""
+    found = published_tables().get(name)
+    if found is None:
+        msg = f"there is no table {name[:100]!r}; {request.path.rsplit('/', 1)[0]} lists all"
+        raise NotFoundError(msg)
+    return _xml(request, table_document(found))
