@@ -3,9 +3,10 @@
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -13,7 +14,7 @@ from astropy.io import fits
 from archive.errors import UsageError
 from archive.formats import headers
 from archive.formats.container import FitsFile, read_content
-from archive.formats.findings import Finding, FormatError, refuse
+from archive.formats.findings import Finding, Severity, refuse
 from archive.times import MISSION_START_MJD_TT, MISSION_STOP_MJD_TT
 
 MAX_ROWS = 2_000_000
@@ -28,12 +29,12 @@ class Findings:
     items: list[Finding] = field(default_factory=list)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def add(self, rule: str, severity: str, message: str, **place: object) -> None:
+    def add(self, rule: str, severity: Severity, message: str, **place: Any) -> None:
         """Note a finding."""
         slot = (rule, str(place.get("column", "")))
         self.counts[slot] = self.counts.get(slot, 0) + 1
         if self.counts[slot] <= MAX_FINDINGS_PER_RULE:
-            self.items.append(Finding(rule, severity, message, **place))  # type: ignore[arg-type]
+            self.items.append(Finding(rule, severity, message, **place))
 
     def extend(self, findings: tuple[Finding, ...] | list[Finding]) -> None:
         """Take over findings made elsewhere."""
@@ -167,13 +168,13 @@ class Line:
             )
         return mjd_tt
 
-    def identifier(self, column: str, parse: object) -> str:
+    def identifier(self, column: str, parse: Callable[[str], object]) -> str:
         """Return an identifier checked by `parse`, '' when missing; an error is noted when `parse` refuses it."""
         value = self.text(column)
         if not value:
             return ""
         try:
-            return str(parse(value))  # type: ignore[operator]
+            return str(parse(value))
         except UsageError as error:
             self.fail("IDENTIFIER", str(error), column, found=repr(value))
             return value
@@ -277,7 +278,7 @@ class FitsTable:
 
     label: str
     header: fits.Header
-    data: np.ndarray
+    data: Any
     units: dict[str, str]
 
     def __len__(self) -> int:
@@ -337,7 +338,8 @@ def fits_table(file: FitsFile, extname: str, columns: dict[str, str]) -> FitsTab
                 expected=kind,
             )
         spelling = hdu.columns[name].unit
-        units[name] = headers.vounit(spelling) if headers.vounit(spelling) is not None else f"? {spelling}"
+        known = headers.vounit(spelling)
+        units[name] = f"? {spelling}" if known is None else known
         if kind == "number" and units[name] != unit:
             raise refuse(
                 "UNIT-WRONG",
@@ -354,8 +356,3 @@ def fits_table(file: FitsFile, extname: str, columns: dict[str, str]) -> FitsTab
 def optional_number(value: float) -> float | None:
     """Return a float, None for NaN."""
     return None if math.isnan(value) else float(value)
-
-
-def as_error(error: FormatError) -> Finding:
-    """Return the finding of a refusal."""
-    return error.finding

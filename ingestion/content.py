@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from archive.formats.container import Hdu
 from archive.formats.events import EventList
 from archive.formats.findings import Finding
 from archive.formats.image import Mosaic
 from archive.formats.spectrum import Spectrum
+from archive.formats.structure import Hdu
 from archive.formats.timeseries import TimeSeries
 from archive.skymaps import SkyMap
 from ingestion.rows import Row

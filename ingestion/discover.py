@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive.errors import NotFoundError
-from archive.formats.container import DEFAULT_LIMITS, is_fits, read_content, read_start, scan_fits
+from archive.formats.container import read_content, read_start
 from archive.formats.findings import Finding, FormatError
+from archive.formats.structure import DEFAULT_LIMITS, is_fits, scan_fits
 from ingestion.content import Probe
 from ingestion.delivery import LABEL_NAME, MANIFEST_NAME
 from ingestion.profiles import Profile, find_profile

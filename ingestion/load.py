@@ -21,7 +21,7 @@ from archive.storage import store_file
 from ingestion.discover import DiscoveredFile
 from ingestion.plan import Plan
 from ingestion.read import read_maps
-from ingestion.rows import Row, SourceRow
+from ingestion.rows import ProductRow, Row, SourceRow
 from ingestion.sources import KnownSource
 
 MAX_STORED_FINDINGS = 1000
@@ -141,11 +141,11 @@ def _store(file: DiscoveredFile) -> None:
 
 
 def _ensure_bands(plan: Plan) -> None:
-    bands = {
-        (row.instrument, row.energy_min_kev, row.energy_max_kev)
-        for row in plan.rows.get("products", ())
-        if row.band and row.band != "V"
-    }  # type: ignore[union-attr]
+    products = [row for row in plan.rows.get("products", ()) if isinstance(row, ProductRow)]
+    bands = set()
+    for row in products:
+        if row.band and row.band != "V" and row.energy_min_kev is not None and row.energy_max_kev is not None:
+            bands.add((row.instrument, row.energy_min_kev, row.energy_max_kev))
     for instrument, low, high in sorted(bands):
         ensure_band(instrument, low, high)
 

@@ -45,10 +45,7 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
     findings = list(found.findings)
     label = _label(found, findings)
     aside = _sort_out(found, files, label, findings)
-    claimed = sorted(
-        (file for file in files if file.profile is not None),
-        key=lambda file: (_PROFILE_ORDER[file.profile.name], file.name),
-    )  # type: ignore[union-attr]
+    claimed = sorted((file for file in files if file.profile is not None), key=_reading_order)
     done = 0
 
     def progress(name: str) -> None:
@@ -86,6 +83,11 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         aside=(*aside, *assembly.aside),
         findings=tuple(findings),
     )
+
+
+def _reading_order(file: DiscoveredFile) -> tuple[int, str]:
+    """Order by profile, then name: where two files describe one thing, the first one has the word."""
+    return (_PROFILE_ORDER[file.profile.name] if file.profile else len(PROFILES), file.name)
 
 
 def _label(found: Discovery, findings: list[Finding]) -> Label | None:

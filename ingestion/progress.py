@@ -11,6 +11,7 @@ class Stream(Protocol):
 
     def isatty(self) -> bool:
         """Whether a person looks on."""
+        ...
 
     def write(self, msg: str = "", style_func: object = None, ending: str | None = None) -> None:
         """Write a line."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archive.formats.findings import Finding
 from archive.services import MergeCounts
@@ -37,7 +38,7 @@ class Report:
         """Whether the ingestion was refused."""
         return self.state == "invalid"
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """Return the report as values for JSON."""
         return {"report": 1, **asdict(self)}
 
@@ -98,7 +99,7 @@ def run_ingestion(path: Path, *, dry_run: bool = False, say: Callable[[str], Non
             aside=plan.aside,
             findings=plan.findings,
             seconds=round(time.monotonic() - began, 3),
-            **{"release": "", **more},  # type: ignore[arg-type]
+            **{"release": "", **more},
         )
 
     if not plan.is_valid:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from archive.formats.findings import Finding
 from archive.healpix import unit_vector
@@ -213,8 +213,8 @@ def _match_positions(
         unit_vector([free[key].source.ra for key in free_ids], [free[key].source.dec for key in free_ids])
     )
     ours = np.column_stack(unit_vector([row.ra for row in rows], [row.dec for row in rows]))
-    distance, nearest = cKDTree(theirs).query(ours)
-    _, back = cKDTree(ours).query(theirs)
+    distance, nearest = (np.asarray(found) for found in KDTree(theirs).query(ours))
+    back = np.asarray(KDTree(ours).query(theirs)[1])
     for index, (chord, other) in enumerate(zip(distance.tolist(), nearest.tolist(), strict=True)):
         arcsec = np.degrees(2.0 * np.arcsin(chord / 2.0)) * 3600.0
         if arcsec <= MATCH_ARCSEC and back[other] == index:
@@ -254,7 +254,7 @@ def _close_pairs(sources: list[SourceRow]) -> list[Finding]:
     if len(sources) < 2:
         return []
     points = np.column_stack(unit_vector([source.ra for source in sources], [source.dec for source in sources]))
-    pairs = sorted(cKDTree(points).query_pairs(2.0 * np.sin(np.radians(CLOSE_ARCSEC / 3600.0) / 2.0)))
+    pairs = sorted(KDTree(points).query_pairs(2.0 * np.sin(np.radians(CLOSE_ARCSEC / 3600.0) / 2.0)))
     if not pairs:
         return []
     said = "; ".join(f"{sources[a].name} and {sources[b].name}" for a, b in pairs[:MAX_SAID])

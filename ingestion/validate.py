@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from typing import Any
 
 from archive.formats.findings import Finding
 from ingestion.read import ReadFile
@@ -58,7 +59,7 @@ def join_rows(files: Iterable[ReadFile]) -> tuple[list[Row], list[Finding]]:
         number: dict[str, int] = {}
         for row in file.rows:
             number[row.TABLE] = number.get(row.TABLE, 0) + 1
-            key = (row.TABLE, *(key_of(row) if not _is_nameless(row) else (row.catalogue_version, row.name)))  # type: ignore[union-attr]
+            key = (row.TABLE, *_identity(row))
             if key in seen:
                 found = ", ".join(str(value) for value in key[1:])
                 findings.append(
@@ -92,8 +93,11 @@ def join_rows(files: Iterable[ReadFile]) -> tuple[list[Row], list[Finding]]:
     return [row for row, _ in joined.values()], _first_of_each(findings)
 
 
-def _is_nameless(row: Row) -> bool:
-    return isinstance(row, ReferenceRow) and not row.source_id
+def _identity(row: Row) -> tuple[object, ...]:
+    """Return the key of a row; an entry of a bare list has no source id yet and goes by its name."""
+    if isinstance(row, ReferenceRow) and not row.source_id:
+        return (row.catalogue_version, row.name)
+    return key_of(row)
 
 
 def _conflict(name: str, other: str, row: Row, conflict: tuple[str, object, object]) -> Finding:
@@ -130,7 +134,7 @@ def _first_of_each(findings: list[Finding]) -> list[Finding]:
 
 def _fill(row: Row, other: Row) -> tuple[Row, tuple[str, object, object] | None]:
     """Fill what `row` leaves out from `other`; return the first contradiction too."""
-    filled: dict[str, object] = {}
+    filled: dict[str, Any] = {}
     for name in (field.name for field in fields(row)):
         ours, theirs = getattr(row, name), getattr(other, name)
         if theirs in (None, "", ()):
@@ -139,7 +143,7 @@ def _fill(row: Row, other: Row) -> tuple[Row, tuple[str, object, object] | None]
             filled[name] = theirs
         elif not _agree(name, ours, theirs):
             return row, (name, ours, theirs)
-    return (replace(row, **filled) if filled else row), None  # type: ignore[arg-type]
+    return (replace(row, **filled) if filled else row), None
 
 
 def _agree(name: str, ours: object, theirs: object) -> bool:

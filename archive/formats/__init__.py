@@ -1,17 +1,12 @@
 """Readers of INTEGRAL products: from a file to a frozen dataclass. Times MJD TT, energies keV, ICRS degrees."""
 
-from archive.formats.container import Limits, open_fits, read_content, scan_fits
+from archive.formats.container import open_fits, read_content
 from archive.formats.events import EventList, read_event_list
 from archive.formats.findings import Finding, FormatError
 from archive.formats.image import Mosaic, Plane, read_image
-from archive.formats.spectrum import (
-    EffectiveArea,
-    Response,
-    Spectrum,
-    read_effective_area,
-    read_response,
-    read_spectrum,
-)
+from archive.formats.response import EffectiveArea, Response, read_effective_area, read_response
+from archive.formats.spectrum import Spectrum, read_spectrum
+from archive.formats.structure import Limits, scan_fits
 from archive.formats.timeseries import TimeSeries, read_time_series
 
 __all__ = [

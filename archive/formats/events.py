@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
 from archive.formats import headers
-from archive.formats.container import FitsFile, open_fits
+from archive.formats.container import AnyHdu, FitsFile, is_table, open_fits
 from archive.formats.findings import Finding, refuse
 from archive.formats.timeseries import column
 from archive.times import SECONDS_PER_DAY
@@ -30,10 +29,10 @@ class EventList:
     findings: tuple[Finding, ...]
 
 
-def is_event_list(hdu: fits.hdu.base.ExtensionHDU) -> bool:
+def is_event_list(hdu: AnyHdu) -> bool:
     """Say whether a table HDU is an event list: HDUCLAS1 EVENTS with a TIME column."""
     return (
-        isinstance(hdu, fits.BinTableHDU)
+        is_table(hdu)
         and headers.text(hdu.header, "HDUCLAS1") == "EVENTS"
         and "TIME" in {name.upper() for name in hdu.columns.names}
     )
@@ -110,7 +109,7 @@ def event_list_in(file: FitsFile) -> EventList:
 
 def _good_time(file: FitsFile) -> float | None:
     for index, hdu in enumerate(file.hdus):
-        if isinstance(hdu, fits.BinTableHDU) and headers.text(hdu.header, "HDUCLAS1") == "GTI":
+        if is_table(hdu) and headers.text(hdu.header, "HDUCLAS1") == "GTI":
             label = file.label(index)
             length = column(hdu, "STOP", label) - column(hdu, "START", label)
             return float(length.sum() * headers.time_scale(hdu.header).day_per_unit * SECONDS_PER_DAY)

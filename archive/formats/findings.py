@@ -1,7 +1,7 @@
 """What a check has to say about a file: one finding per fact, with a stable code."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from archive.errors import ArchiveError
 
@@ -74,6 +74,6 @@ class FormatError(ArchiveError):
         self.finding = finding
 
 
-def refuse(rule: str, message: str, **place: str | int | None) -> FormatError:
+def refuse(rule: str, message: str, **place: Any) -> FormatError:
     """Make the error for a file that cannot be read; `place` are fields of `Finding`."""
-    return FormatError(Finding(rule, "error", message, **place))  # type: ignore[arg-type]
+    return FormatError(Finding(rule, "error", message, **place))

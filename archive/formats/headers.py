@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -235,7 +236,7 @@ def icrs_from_fk5(ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray
     >>> bool(abs(ra[0] - 83.633209) < 1e-5)
     True
     """
-    sky = SkyCoord(
+    sky: Any = SkyCoord(
         np.asarray(ra, dtype=np.float64) * units.deg,
         np.asarray(dec, dtype=np.float64) * units.deg,
         frame=FK5(equinox="J2000"),

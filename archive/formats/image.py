@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -12,7 +13,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import ArrayLike, NDArray
 
 from archive.formats import headers
-from archive.formats.container import FitsFile, open_fits
+from archive.formats.container import AnyHdu, FitsFile, open_fits
 from archive.formats.findings import Finding, FormatError, refuse
 
 FloatArray = NDArray[np.float64]
@@ -30,6 +31,10 @@ _QUANTITY = {
 _WRONG_UNITS = {"d", "deg", "keV", "mm", "mag"}
 
 
+AnyWcs = Any
+"""astropy's WCS, typed too loosely for a checker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plane:
     """One image: (n_dec, n_ra) float32 in `unit` (VOUnit, '' dimensionless); NaN outside the observed field."""
@@ -45,7 +50,7 @@ class Mosaic:
     """Planes of one image in one energy band on one WCS; read positions with `value_at`."""
 
     planes: tuple[Plane, ...]
-    wcs: WCS
+    wcs: AnyWcs
     frame: str
     instrument: str | None
     energy_min_kev: float | None
@@ -60,7 +65,7 @@ class Mosaic:
     @property
     def shape(self) -> tuple[int, int]:
         """Pixels along (Dec, RA) of every plane."""
-        return self.planes[0].pixels.shape  # type: ignore[return-value]
+        return self.planes[0].pixels.shape
 
     def plane(self, quantity: str) -> Plane | None:
         """Return the plane of a quantity, None when the image has none."""
@@ -92,11 +97,14 @@ class Mosaic:
 
     def pixel_of(self, ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return 0-based pixel coordinates (x along RA, y along Dec) of ICRS degrees; NaN behind the projection."""
-        sky = SkyCoord(np.asarray(ra) * units.deg, np.asarray(dec) * units.deg, frame="icrs").transform_to(self.frame)
+        sky: Any = SkyCoord(np.asarray(ra) * units.deg, np.asarray(dec) * units.deg, frame="icrs").transform_to(
+            self.frame
+        )
         x, y = self.wcs.all_world2pix(sky.ra.deg, sky.dec.deg, 0)
         # all_world2pix folds the far hemisphere of a gnomonic projection onto the near one
         back_ra, back_dec = self.wcs.all_pix2world(x, y, 0)
-        near = SkyCoord(back_ra * units.deg, back_dec * units.deg, frame=self.frame).separation(sky).deg < 1e-3
+        back: Any = SkyCoord(back_ra * units.deg, back_dec * units.deg, frame=self.frame)
+        near = np.asarray(back.separation(sky).deg) < 1e-3
         return np.where(near, x, np.nan), np.where(near, y, np.nan)
 
     def corners(self) -> tuple[tuple[float, float], ...]:
@@ -105,18 +113,18 @@ class Mosaic:
         ra, dec = self.wcs.all_pix2world(
             [-0.5, columns - 0.5, columns - 0.5, -0.5], [-0.5, -0.5, rows - 0.5, rows - 0.5], 0
         )
-        sky = SkyCoord(ra * units.deg, dec * units.deg, frame=self.frame).icrs
+        sky: Any = SkyCoord(ra * units.deg, dec * units.deg, frame=self.frame).icrs
         return tuple(zip(sky.ra.deg.tolist(), sky.dec.deg.tolist(), strict=True))
 
     def center(self) -> tuple[float, float]:
         """Return the middle of the image, ICRS degrees."""
         rows, columns = self.shape
         ra, dec = self.wcs.all_pix2world((columns - 1) / 2, (rows - 1) / 2, 0)
-        sky = SkyCoord(float(ra) * units.deg, float(dec) * units.deg, frame=self.frame).icrs
+        sky: Any = SkyCoord(float(ra) * units.deg, float(dec) * units.deg, frame=self.frame).icrs
         return float(sky.ra.deg), float(sky.dec.deg)
 
 
-def is_sky_image(hdu: fits.hdu.base.ExtensionHDU) -> bool:
+def is_sky_image(hdu: AnyHdu) -> bool:
     """Say whether an HDU is a 2-D image with celestial coordinates."""
     header = hdu.header
     return bool(

@@ -8,7 +8,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from archive.formats import headers
-from archive.formats.container import FitsFile, open_fits
+from archive.formats.container import AnyHdu, FitsFile, is_table, open_fits
 from archive.formats.findings import Finding, refuse
 from archive.times import SECONDS_PER_DAY
 
@@ -84,9 +84,9 @@ class TimeSeries:
         return len(self.time_mjd_tt)
 
 
-def is_time_series(hdu: fits.hdu.base.ExtensionHDU) -> bool:
+def is_time_series(hdu: AnyHdu) -> bool:
     """Say whether a table HDU is a light curve: it has TIME and a rate or a magnitude."""
-    if not isinstance(hdu, fits.BinTableHDU):
+    if not is_table(hdu):
         return False
     names = {name.upper() for name in hdu.columns.names}
     return bool(
@@ -193,7 +193,7 @@ def _read_hdu(file: FitsFile, index: int) -> TimeSeries:
     )
 
 
-def column(hdu: fits.BinTableHDU, name: str, label: str) -> FloatArray:
+def column(hdu: AnyHdu, name: str, label: str) -> FloatArray:
     """Return a numeric scalar column as float64.
 
     Raises
@@ -216,7 +216,7 @@ def column(hdu: fits.BinTableHDU, name: str, label: str) -> FloatArray:
     return np.asarray(data, dtype=np.float64)
 
 
-def _times(hdu: fits.BinTableHDU, name: str, label: str, findings: list[Finding]) -> tuple[FloatArray, float]:
+def _times(hdu: AnyHdu, name: str, label: str, findings: list[Finding]) -> tuple[FloatArray, float]:
     raw = column(hdu, name, label)
     scale = headers.time_scale(hdu.header)
     unit = headers.vounit(hdu.columns[name].unit)
@@ -299,7 +299,7 @@ def _times(hdu: fits.BinTableHDU, name: str, label: str, findings: list[Finding]
 
 
 def _values(
-    hdu: fits.BinTableHDU, names: dict[str, str], label: str, findings: list[Finding]
+    hdu: AnyHdu, names: dict[str, str], label: str, findings: list[Finding]
 ) -> tuple[FloatArray, FloatArray, str, str]:
     for value_name, error_name in MAGNITUDE_COLUMNS:
         if value_name in names and error_name in names:
@@ -375,7 +375,7 @@ def _values(
     return value, error, unit, "flux" if unit.startswith(("ph/", "erg")) else "rate"
 
 
-def _half_widths(hdu: fits.BinTableHDU, names: dict[str, str], label: str, findings: list[Finding]) -> FloatArray:
+def _half_widths(hdu: AnyHdu, names: dict[str, str], label: str, findings: list[Finding]) -> FloatArray:
     """XAX_E is half a bin, TIMEDEL a whole one (column before keyword); in days unless a unit says seconds."""
     for name, factor in (("XAX_E", 1.0), ("TIMEDEL", 0.5)):
         if name in names:

@@ -1,7 +1,7 @@
 """Checks of whole columns of FITS tables; each returns the rows that must not be used and notes the first of them."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 
 def _note(
-    bad: BoolArray, rule: str, message: str, column: str, label: str, findings: Findings, values: object, expected: str
+    bad: BoolArray, rule: str, message: str, column: str, label: str, findings: Findings, values: Any, expected: str
 ) -> BoolArray:
     rows = np.flatnonzero(bad)
     if len(rows):
@@ -33,7 +33,7 @@ def _note(
             column=column,
             found=str(values[first]),
             expected=expected,
-        )  # type: ignore[index]
+        )
     return bad
 
 
@@ -90,10 +90,10 @@ def check_order(
 
 def check_ids(
     texts: list[str], parse: Callable[[str], object], column: str, label: str, findings: Findings
-) -> tuple[list[object], BoolArray]:
+) -> tuple[list[Any], BoolArray]:
     """Parse identifiers; returns what `parse` made of them and the rows where it refused."""
     bad = np.zeros(len(texts), dtype=bool)
-    parsed: list[object] = []
+    parsed: list[Any] = []
     for row, text in enumerate(texts):
         try:
             parsed.append(parse(text))
@@ -118,11 +118,11 @@ def check_filled(texts: list[str], column: str, label: str, findings: Findings) 
     )
 
 
-def clean_rows(kind: type[RowT], columns: dict[str, list[object]], bad: BoolArray) -> list[RowT]:
+def clean_rows(kind: type[RowT], columns: dict[str, list[Any]], bad: BoolArray) -> list[RowT]:
     """Build rows from columns, leaving out the bad ones."""
     names = tuple(columns)
     return [
         kind(**dict(zip(names, values, strict=True)))
         for values, wrong in zip(zip(*columns.values(), strict=True), bad.tolist(), strict=True)
         if not wrong
-    ]  # type: ignore[return-value]
+    ]

@@ -1,6 +1,7 @@
 """Revolutions, proposals and observations."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def read_revolutions(path: Path) -> Content:
         for name in times:
             bad |= check_in_mission(mjd[name], name, table.label, findings)
         bad |= check_order(mjd["TSTART"], mjd["TSTOP"], MAX_REVOLUTION_D, "TSTOP", table.label, findings)
-        columns: dict[str, list[object]] = {
+        columns: dict[str, list[Any]] = {
             "revolution": np.nan_to_num(table.numbers("REVOL")).astype(int).tolist(),
             "tstart_mjd_tt": mjd["TSTART"].tolist(),
             "tstop_mjd_tt": mjd["TSTOP"].tolist(),
@@ -146,7 +147,7 @@ def read_proposals(path: Path) -> Content:
         findings.extend(file.findings)
         table = fits_table(file, "PROPOSALS", {"PROP_ID": "text", "AO": "number", "TITLE": "text", "CATEGORY": "text"})
         ids = table.texts("PROP_ID")
-        columns: dict[str, list[object]] = {
+        columns: dict[str, list[Any]] = {
             "proposal_id": list(ids),
             "title": list(table.texts("TITLE")),
             "category": list(table.texts("CATEGORY")),
@@ -192,7 +193,7 @@ def read_observations(path: Path) -> Content:
         )
         bad |= check_range(table.numbers("EXPOSURE"), 0.0, 4e7, "EXPOSURE", table.label, findings)
         ids, bad_ids = check_ids(table.texts("OBS_ID"), parse_obs_id, "OBS_ID", table.label, findings)
-        columns: dict[str, list[object]] = {
+        columns: dict[str, list[Any]] = {
             "obs_id": ids,
             "ra": table.numbers("RA_OBJ").tolist(),
             "dec": table.numbers("DEC_OBJ").tolist(),

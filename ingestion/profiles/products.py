@@ -11,7 +11,8 @@ from archive.formats.container import FitsFile, open_fits
 from archive.formats.events import event_list_in, is_event_list
 from archive.formats.findings import Finding, refuse
 from archive.formats.image import images_in, is_sky_image
-from archive.formats.spectrum import effective_area_in, find_hdu, response_in, spectrum_in
+from archive.formats.response import effective_area_in, find_hdu, response_in
+from archive.formats.spectrum import spectrum_in
 from archive.formats.timeseries import is_time_series, time_series_in
 from archive.skymaps import SkyMap
 from archive.times import MISSION_START_MJD_TT, MISSION_STOP_MJD_TT
@@ -144,7 +145,7 @@ def read_spectrum(path: Path) -> Content:
     """Read a spectrum; its responses are joined in `ingestion.products`."""
     with open_fits(path) as file:
         spectrum = spectrum_in(file)
-        header = file.hdus[find_hdu(file, "SPECTRUM")].header  # type: ignore[index]
+        header = file.hdus[find_hdu(file, "SPECTRUM")].header
         part = SpectrumPart(spectrum, _known(header, "DATE"), _known(header, "SOURCEID"), _known(header, "OBS_ID"))
         return Content(part=part, findings=_gather(file, spectrum.findings), simulated=spectrum.simulated)
 
@@ -153,7 +154,7 @@ def read_arf(path: Path) -> Content:
     """Read an effective area."""
     with open_fits(path) as file:
         area = effective_area_in(file)
-        header = file.hdus[find_hdu(file, "SPECRESP")].header  # type: ignore[index]
+        header = file.hdus[find_hdu(file, "SPECRESP")].header
         return Content(
             part=ResponsePart("arf", len(area.area_cm2), 0),
             findings=_gather(file, area.findings),
@@ -165,7 +166,7 @@ def read_rmf(path: Path) -> Content:
     """Read a response matrix."""
     with open_fits(path) as file:
         response = response_in(file)
-        header = file.hdus[find_hdu(file, "RSP_MATRIX")].header  # type: ignore[index]
+        header = file.hdus[find_hdu(file, "RSP_MATRIX")].header
         part = ResponsePart(
             "rmf",
             len(response.matrix),
@@ -323,7 +324,16 @@ def read_maps(path: Path) -> Content:
             )
         arrays["EXPOSURE"] = np.where(seen, arrays["EXPOSURE"], np.float32(np.nan))
         simulated, band = headers.is_simulated(table.header), f"{low:g}_{high:g}"
-        convention = headers.text(table.header, "CRABCONV") or ""
+        psf, mcrab = headers.number(table.header, "PSFFWHM") or 0.0, headers.number(table.header, "CRABFLUX") or 0.0
+        if psf <= 0 or mcrab <= 0:
+            raise refuse(
+                "MAP-KEYWORDS",
+                "the width of the PSF or the flux of 1 mCrab is missing",
+                hdu=table.label,
+                column="PSFFWHM, CRABFLUX",
+                found=f"{psf}, {mcrab}",
+                expected="arcmin, erg cm-2 s-1",
+            )
         maps = []
         for name, unit in (("FLUX", "mCrab"), ("VARIANCE", "mCrab**2"), ("EXPOSURE", "s")):
             title = f"{'Simulated ' if simulated else ''}{name.lower()} {instrument} {low:g}-{high:g} keV"
@@ -340,7 +350,9 @@ def read_maps(path: Path) -> Content:
                 tstop_mjd_tt=stop,
                 simulated=simulated,
                 title=title,
-                flux_convention=convention,
+                psf_fwhm_arcmin=psf,
+                crab_convention=headers.text(table.header, "CRABCONV") or "",
+                mcrab_erg_cm2_s=mcrab,
             )
             maps.append(MapPart(sky_map, arrays[name]))
         return Content(maps=maps, findings=findings.finish(), simulated=simulated)

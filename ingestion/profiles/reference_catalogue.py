@@ -7,6 +7,7 @@ JEM-X (or SPI) catalogue and fill that table too.
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -137,7 +138,7 @@ def _check_bands(table: FitsTable) -> None:
             )
 
 
-def _fits_columns(table: FitsTable, findings: Findings) -> tuple[dict[str, list[object]], np.ndarray]:
+def _fits_columns(table: FitsTable, findings: Findings) -> tuple[dict[str, list[Any]], np.ndarray]:
     ra, dec = table.numbers("RA_OBJ"), table.numbers("DEC_OBJ")
     bad = check_range(ra, 0.0, 360.0, "RA_OBJ", table.label, findings) | check_range(
         dec, -90.0, 90.0, "DEC_OBJ", table.label, findings
@@ -159,7 +160,7 @@ def _fits_columns(table: FitsTable, findings: Findings) -> tuple[dict[str, list[
         | check_filled(names, "NAME", table.label, findings)
         | check_range(table.numbers("ERR_RAD"), 0.0, 180.0, "ERR_RAD", table.label, findings, missing=True)
     )
-    columns: dict[str, list[object]] = {
+    columns: dict[str, list[Any]] = {
         "source_id": ids,
         "name": list(names),
         "ra": ra.tolist(),
@@ -176,7 +177,7 @@ def _fits_columns(table: FitsTable, findings: Findings) -> tuple[dict[str, list[
     return columns, bad
 
 
-def _rates(values: np.ndarray, column: str, label: str, findings: Findings) -> list[object]:
+def _rates(values: np.ndarray, column: str, label: str, findings: Findings) -> list[Any]:
     """Turn 0 (no model) and NaN into None, and say how many of each."""
     zero, missing = int((values == 0).sum()), int((~np.isfinite(values)).sum())
     if zero or missing:
@@ -190,7 +191,7 @@ def _rates(values: np.ndarray, column: str, label: str, findings: Findings) -> l
     return [None if value == 0 or not np.isfinite(value) else float(value) for value in values.tolist()]
 
 
-def _classes(values: np.ndarray, label: str, findings: Findings) -> list[object]:
+def _classes(values: np.ndarray, label: str, findings: Findings) -> list[Any]:
     """Turn class codes that no class has (the template's 32768) into None."""
     unknown = ~((values >= 0) & (values <= MAX_CLASS))
     if unknown.any():
@@ -215,7 +216,7 @@ def _to_icrs(ra: np.ndarray, dec: np.ndarray, bad: np.ndarray) -> tuple[np.ndarr
     return ra, dec
 
 
-def _none_for_nan(values: np.ndarray) -> list[object]:
+def _none_for_nan(values: np.ndarray) -> list[Any]:
     return [None if np.isnan(value) else float(value) for value in values.tolist()]
 
 
@@ -326,11 +327,11 @@ def read_csv(path: Path) -> Content:
         found=match[0],
         expected="a FITS file with VERSION",
     )
-    lines: list[tuple[Line, dict[str, object]]] = []
+    lines: list[tuple[Line, dict[str, Any]]] = []
     blank = zero = 0
     for line in csv_lines(path, CSV_COLUMNS, findings):
         ra, dec = line.position_required("ra_fk5_deg", "dec_fk5_deg")
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "catalogue_version": match[1],
             "source_id": line.identifier("source_id", parse_source_id),
             "name": line.text("name"),
@@ -344,7 +345,7 @@ def read_csv(path: Path) -> Content:
         }
         if not values["name"]:
             line.fail("CELL-MISSING", "the name is missing", "name")
-        if int(values["isdc_class"] or 0) > MAX_CLASS:  # type: ignore[call-overload]
+        if int(values["isdc_class"] or 0) > MAX_CLASS:
             found = str(values["isdc_class"])
             findings.add(
                 "CLASS-UNKNOWN",
@@ -377,7 +378,7 @@ def read_csv(path: Path) -> Content:
         ReferenceRow(**{**values, "ra": a, "dec": d})
         for (line, values), a, d in zip(lines, ra.tolist(), dec.tolist(), strict=True)
         if line.usable
-    ]  # type: ignore[arg-type]
+    ]
     return Content(rows=rows, findings=findings.finish())
 
 

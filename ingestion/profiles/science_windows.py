@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def recognise_list(probe: Probe) -> bool:
 def read_list(path: Path) -> Content:
     """Read the CSV list; each row states its scale, UTC or TT, and becomes MJD TT. A blank pointing stays unknown."""
     findings = Findings()
-    kept: list[tuple[Line, dict[str, object], float, float, str]] = []
+    kept: list[tuple[Line, dict[str, Any], float, float, str]] = []
     padded = 0
     for line in csv_lines(path, LIST_COLUMNS, findings):
         padded += _restore_zeros(line)
@@ -53,7 +54,7 @@ def read_list(path: Path) -> Content:
             line.fail(
                 "TIME-SCALE", "the time scale is not known", "time_scale", found=repr(scale), expected="UTC or TT"
             )
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "scw_id": scw_id,
             "obs_id": line.identifier("obs_id", parse_obs_id),
             "elapsed_s": line.number_or_none("elapsed_s", 0.0, MAX_GOOD_S, "s"),
@@ -113,13 +114,13 @@ def read_heasarc(path: Path) -> Content:
     """
     findings = Findings()
     padded = 0
-    kept: list[tuple[Line, dict[str, object], float, float, str]] = []
+    kept: list[tuple[Line, dict[str, Any], float, float, str]] = []
     for line in csv_lines(path, HEASARC_COLUMNS, findings):
         padded += _restore_zeros(line)
         scw_id = line.identifier("scw_id", parse_scw_id)
         pointing = line.position_required("ra", "dec")
         version = line.integer_or_none("scw_ver", 0, 999)
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "scw_id": scw_id,
             "obs_id": line.identifier("obs_id", parse_obs_id),
             "obs_type": line.text("obs_type"),
@@ -175,7 +176,7 @@ def _check_kind(line: Line, scw_id: str) -> None:
 
 
 def _rows(
-    kept: list[tuple[Line, dict[str, object], float, float, str]], columns: tuple[str, str]
+    kept: list[tuple[Line, dict[str, Any], float, float, str]], columns: tuple[str, str]
 ) -> list[ScienceWindowRow]:
     """Convert times together and build the rows that are usable."""
     start, stop = (np.array([item[position] for item in kept], dtype=np.float64) for position in (2, 3))
@@ -200,7 +201,7 @@ def _rows(
                 ScienceWindowRow(
                     revolution=scw.revolution, kind=scw.kind, tstart_mjd_tt=begin, tstop_mjd_tt=end, **values
                 )
-            )  # type: ignore[arg-type]
+            )
     return rows
 
 
@@ -263,7 +264,7 @@ def read_fits(path: Path) -> Content:
             table.numbers("REVOL").astype(int),
         )
         bad |= bad_ids | bad_obs | _check_parts(ids, kinds, revolutions, table.label, findings)
-        columns: dict[str, list[object]] = {
+        columns: dict[str, list[Any]] = {
             "scw_id": [str(scw) for scw in ids],
             "scw_version": list(table.texts("SWVER")),
             "revolution": revolutions.tolist(),
@@ -285,11 +286,11 @@ def read_fits(path: Path) -> Content:
             **{f"good_{instrument}_s": table.numbers(f"GOOD_{instrument.upper()}").tolist() for instrument in _GOOD},
         }
         rows = clean_rows(ScienceWindowRow, columns, bad)
-        return Content(rows=rows, findings=findings.finish(), simulated=headers.is_simulated(table.header))
+        return Content(rows=list(rows), findings=findings.finish(), simulated=headers.is_simulated(table.header))
 
 
 def _check_parts(
-    ids: list[object], kinds: list[str], revolutions: np.ndarray, label: str, findings: Findings
+    ids: list[Any], kinds: list[str], revolutions: np.ndarray, label: str, findings: Findings
 ) -> np.ndarray:
     bad = np.zeros(len(ids), dtype=bool)
     for row, (scw, kind, revolution) in enumerate(zip(ids, kinds, revolutions.tolist(), strict=True)):

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def _read_survey(path: Path, name: str, kind: type[IbisRow] | type[JemxRow]) -> 
         )
 
 
-def _common(table: FitsTable, findings: Findings) -> tuple[dict[str, list[object]], np.ndarray]:
+def _common(table: FitsTable, findings: Findings) -> tuple[dict[str, list[Any]], np.ndarray]:
     """Return name, position and version columns, positions as ICRS; the version is that of the delivery's file."""
     ra, dec = table.numbers("RA_OBJ"), table.numbers("DEC_OBJ")
     names = table.texts("NAME")
@@ -116,7 +117,7 @@ def _common(table: FitsTable, findings: Findings) -> tuple[dict[str, list[object
         usable = ~bad
         ra, dec = ra.copy(), dec.copy()
         ra[usable], dec[usable] = headers.icrs_from_fk5(ra[usable], dec[usable])
-    errors: list[object] = [None] * len(table)
+    errors: list[Any] = [None] * len(table)
     if "ERR_RAD" in table.data.dtype.names:
         bad |= check_range(table.numbers("ERR_RAD"), 0.0, 180.0, "ERR_RAD", table.label, findings, missing=True)
         errors = _nullable(table, "ERR_RAD")
@@ -135,7 +136,7 @@ def _version(table: FitsTable) -> str:
     return f"{version:g}" if version is not None else (headers.text(table.header, "DATE") or "1")[:10]
 
 
-def _nullable(table: FitsTable, name: str) -> list[object]:
+def _nullable(table: FitsTable, name: str) -> list[Any]:
     return [None if np.isnan(value) else float(value) for value in table.numbers(name).tolist()]
 
 
@@ -254,7 +255,7 @@ def recognise_ibas(probe: Probe) -> bool:
 def read_ibas(path: Path) -> Content:
     """Read bursts found by IBAS in IBIS/ISGRI, reduced from GCN circulars; catalogue version ``IBAS``."""
     findings = Findings()
-    kept: list[tuple[Line, dict[str, object], float]] = []
+    kept: list[tuple[Line, dict[str, Any], float]] = []
     for line in csv_lines(path, IBAS_COLUMNS, findings):
         ra, dec = line.position_required("ra_j2000_deg", "dec_j2000_deg")
         name = _GRB.fullmatch(line.text("name"))
@@ -289,7 +290,7 @@ def read_ibas(path: Path) -> Content:
         except UsageError as problem:
             line.fail("TIME-UTC", str(problem), "trigger_time_utc", found=line.text("trigger_time_utc"))
             continue
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "catalogue_version": "IBAS",
             "name": f"GRB {name[1]}" if name else "",
             "instrument": "isgri",
@@ -311,5 +312,5 @@ def read_ibas(path: Path) -> Content:
         GrbRow(trigger_mjd_tt=trigger, **values)
         for (line, values, _), trigger in zip(kept, triggers, strict=True)
         if line.usable
-    ]  # type: ignore[arg-type]
+    ]
     return Content(rows=list(rows), findings=findings.finish())

@@ -1,0 +1,282 @@
+"""The row of a product: what it is called and what its file says of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from archive.formats.image import Mosaic
+from archive.formats.spectrum import Spectrum
+from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart
+from ingestion.rows import ProductRow
+
+# A series over less than this many days is one of an epoch (ISLA: short), above it one of the mission (long).
+LONG_SERIES_D = 30.0
+_ISLA_EPOCH = re.compile(r"_(\d{4})_(\d{11})_")
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """One file of a product: its name in the delivery, digest, size, and what was read from it."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    part: Part
+
+    @property
+    def base_name(self) -> str:
+        """File name without folder."""
+        return PurePosixPath(self.name).name
+
+    @property
+    def stem(self) -> str:
+        """File name without folder and endings."""
+        return re.sub(r"(\.fits|\.reg)?(\.gz)?$", "", self.base_name)
+
+    @property
+    def image_stem(self) -> str:
+        """Stem without what tells the files of one mosaic apart: original, smooth, sources."""
+        return re.sub(r"_(original|smooth|smoothed|sources)$", "", self.stem)
+
+
+def slug(text: str) -> str:
+    """Reduce a name to lower case, digits and ``._+-``.
+
+    Examples
+    --------
+    >>> slug("SMC X-1_ISGRI")
+    'smc_x-1_isgri'
+    """
+    return re.sub(r"[^a-z0-9.+-]+", "_", text.lower()).strip("_.")
+
+
+def _band(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.6g}_{high:.6g}"
+
+
+def _epoch(name: str, obs_id: str, revolution: int | None) -> tuple[str, str, int | None]:
+    """Return ISLA's epoch, observation id and revolution: from the header, else from ISLA's file name."""
+    match = _ISLA_EPOCH.search(name)
+    if match:
+        return f"{match[1]}_{match[2]}", obs_id or match[2], revolution if revolution is not None else int(match[1])
+    return (f"{revolution:04d}_{obs_id}" if obs_id and revolution is not None else ""), obs_id, revolution
+
+
+def image_product(main: PartFile, part: ImagePart) -> ProductRow:
+    """Make the product of an image file."""
+    first = part.mosaics[0]
+    bands = [(mosaic.energy_min_kev, mosaic.energy_max_kev) for mosaic in part.mosaics]
+    low, high = _outer_band(bands)
+    epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, part.revolution)
+    ra, dec = first.center()
+    exposure = first.plane("exposure")
+    is_scw = first.scw_id is not None and not part.extname.endswith("-MOSA-IMA")
+    band = _band(low, high) if len(bands) == 1 else ""
+    what = "Science-window image" if is_scw else "Mosaic"
+    where = f" revolution {revolution:04d}" if revolution is not None else ""
+    return ProductRow(
+        product_id=slug(main.image_stem),
+        kind="scw_image" if is_scw else "mosaic",
+        title=_titled(f"{what} {first.instrument or ''} {_kev(low, high)}{where}", simulated=first.simulated),
+        instrument=first.instrument or "",
+        band=band,
+        energy_min_kev=low,
+        energy_max_kev=high,
+        target_name=part.target_name,
+        epoch=epoch,
+        revolution=revolution,
+        obs_id=obs_id,
+        ra=ra,
+        dec=dec,
+        field_of_view_deg=_diameter(first),
+        footprint="POLYGON ICRS " + " ".join(f"{value:.6f}" for corner in first.corners() for value in corner),
+        tstart_mjd_tt=first.tstart_mjd_tt,
+        tstop_mjd_tt=first.tstop_mjd_tt,
+        exposure_s=None if exposure is None else _finite(np.nanmax(exposure.pixels)),
+        sample_count=max(first.shape),
+        software=first.software or "",
+        created_at=part.created_at[:32],
+        metadata={
+            "planes": [{"quantity": plane.quantity, "unit": plane.unit} for plane in first.planes],
+            "shape_pixels": list(first.shape),
+            "bands_kev": [list(band) for band in bands],
+        },
+    )
+
+
+def _diameter(mosaic: Mosaic) -> float:
+    """Return twice the distance from the middle to the farthest corner, degrees."""
+    ra, dec = np.radians(mosaic.center())
+    distances = []
+    for corner_ra, corner_dec in np.radians(mosaic.corners()):
+        cosine = np.sin(dec) * np.sin(corner_dec) + np.cos(dec) * np.cos(corner_dec) * np.cos(ra - corner_ra)
+        distances.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    return float(2.0 * max(distances))
+
+
+def _finite(value: float | np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[str, str], str]) -> ProductRow:
+    """Make the product of a spectrum."""
+    """Make the product of a spectrum."""
+    spectrum = part.spectrum
+    low, high = _spectrum_band(spectrum)
+    epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, spectrum.revolution)
+    return ProductRow(
+        product_id=slug(re.sub(r"_spe$", "", main.stem)),
+        kind="spectrum",
+        title=_titled(
+            f"Spectrum {spectrum.source_name or ''} {spectrum.instrument or ''} {_kev(low, high)}",
+            simulated=spectrum.simulated,
+        ),
+        instrument=spectrum.instrument or "",
+        energy_min_kev=low,
+        energy_max_kev=high,
+        source_id=find_source(part.source_id, spectrum.source_name or ""),
+        target_name=spectrum.source_name or "",
+        epoch=epoch,
+        revolution=revolution,
+        obs_id=obs_id,
+        ra=spectrum.ra,
+        dec=spectrum.dec,
+        tstart_mjd_tt=spectrum.tstart_mjd_tt,
+        tstop_mjd_tt=spectrum.tstop_mjd_tt,
+        exposure_s=spectrum.exposure_s,
+        sample_count=len(spectrum),
+        software=spectrum.software or "",
+        created_at=part.created_at[:32],
+        metadata={
+            "rate_unit": "ct/s",
+            "good_channels": int(((spectrum.quality == 0) & np.isfinite(spectrum.rate)).sum()),
+        },
+    )
+
+
+def _spectrum_band(spectrum: Spectrum) -> tuple[float | None, float | None]:
+    if not np.isfinite(spectrum.energy_min_kev).any():
+        return None, None
+    good = (spectrum.quality == 0) & np.isfinite(spectrum.rate)
+    use = good if good.any() else np.ones(len(spectrum), dtype=bool)
+    return float(spectrum.energy_min_kev[use].min()), float(spectrum.energy_max_kev[use].max())
+
+
+def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[str, str], str]) -> ProductRow:
+    """Make the product of a file of light curves; OSA's files per science window get a telling name."""
+    """Make the product of a file with light curves; OSA's files per science window get a telling name."""
+    first = part.series[0]
+    bands = [(one.energy_min_kev, one.energy_max_kev) for one in part.series]
+    low, high = _outer_band(bands)
+    start, stop = min(one.tstart_mjd_tt for one in part.series), max(one.tstop_mjd_tt for one in part.series)
+    if part.extname in {"TIMESERIES", "RATES"}:
+        kind = "long_timeseries" if stop - start > LONG_SERIES_D else "short_timeseries"
+    else:
+        kind = "light_curve"
+    epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, first.revolution)
+    stem = slug(main.stem)
+    if stem.replace(".", "").isdigit():  # OSA names per science window carry no source
+        stem = slug(f"{first.source_name or 'unknown'}_{first.instrument or ''}_{_band(low, high)}_{stem}")
+    band = (
+        _band(low, high)
+        if len(bands) == 1 and first.quantity != "magnitude"
+        else "V"
+        if first.quantity == "magnitude"
+        else ""
+    )
+    words = {"long_timeseries": "Long-term series", "short_timeseries": "Series", "light_curve": "Light curve"}
+    target = first.source_name or part.omc_id
+    shown = "V band" if band == "V" else _kev(low, high)
+    return ProductRow(
+        product_id=stem,
+        kind=kind,
+        title=_titled(f"{words[kind]} {target} {first.instrument or ''} {shown}", simulated=first.simulated),
+        instrument=first.instrument or "",
+        band=band,
+        energy_min_kev=low,
+        energy_max_kev=high,
+        source_id=find_source(part.source_id, first.source_name or ""),
+        target_name=target,
+        epoch=epoch,
+        revolution=revolution,
+        obs_id=obs_id,
+        ra=first.ra,
+        dec=first.dec,
+        tstart_mjd_tt=start,
+        tstop_mjd_tt=stop,
+        exposure_s=first.exposure_s,
+        sample_count=max(len(one) for one in part.series),
+        software=part.software[:120],
+        created_at=part.created_at[:32],
+        metadata={
+            "rate_unit": first.rate_unit,
+            "quantity": first.quantity,
+            "timeref": first.timeref,
+            "time_resolution_s": first.time_resolution_s,
+            "scw_id": first.scw_id,
+            "omc_id": part.omc_id,
+            "inputs": list(first.inputs),
+            "bands_kev": [list(pair) for pair in bands],
+        },
+    )
+
+
+def event_product(main: PartFile, part: EventPart, find_source: Callable[[str, str], str]) -> ProductRow:
+    """Make the product of an event list."""
+    """Make the product of an event list."""
+    events = part.events
+    epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, None)
+    return ProductRow(
+        product_id=slug(main.stem),
+        kind="event_list",
+        title=_titled(f"Event list {part.target_name} {events.instrument or ''}", simulated=events.simulated),
+        instrument=events.instrument or "",
+        energy_min_kev=events.energy_min_kev,
+        energy_max_kev=events.energy_max_kev,
+        source_id=find_source(part.source_id, part.target_name),
+        target_name=part.target_name,
+        epoch=epoch,
+        revolution=revolution,
+        obs_id=obs_id,
+        ra=part.ra,
+        dec=part.dec,
+        tstart_mjd_tt=events.tstart_mjd_tt,
+        tstop_mjd_tt=events.tstop_mjd_tt,
+        exposure_s=events.good_time_s,
+        sample_count=events.event_count,
+        created_at=part.created_at[:32],
+        metadata={"columns": list(events.column_names)},
+    )
+
+
+def monitor_product(main: PartFile, part: MonitorPart) -> ProductRow:
+    """Make the product of radiation-monitor rates."""
+    return ProductRow(
+        product_id=slug(main.stem),
+        kind="long_timeseries",
+        title="IREM count rates",
+        instrument="irem",
+        tstart_mjd_tt=part.tstart_mjd_tt,
+        tstop_mjd_tt=part.tstop_mjd_tt,
+        sample_count=part.sample_count,
+        software=part.software[:120],
+        created_at=part.created_at[:32],
+        metadata={"channels": ["TC1", "TC2", "TC3"], "rate_unit": "ct/s"},
+    )
+
+
+def _outer_band(bands: list[tuple[float | None, float | None]]) -> tuple[float | None, float | None]:
+    lows, highs = [low for low, _ in bands if low is not None], [high for _, high in bands if high is not None]
+    return (min(lows), max(highs)) if lows and highs else (None, None)
+
+
+def _kev(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4g}-{high:.4g} keV"
+
+
+def _titled(text: str, *, simulated: bool) -> str:
+    cleaned = " ".join(text.split())
+    return f"Simulated: {cleaned[0].lower()}{cleaned[1:]}" if simulated else cleaned
