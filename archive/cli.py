@@ -89,7 +89,8 @@ def _log_bug(error: Exception) -> str:
         where = f"its log {path} could not be written: {problem.strerror}"
     else:
         where = f"the details are in {path}"
-    return f"Internal error, {type(error).__name__}: this is a fault of Archipelago; {where}."
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return f"Internal error, a fault of Archipelago ({what}); {where}."
 
 
 if __name__ == "__main__":
