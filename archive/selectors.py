@@ -1,5 +1,6 @@
 """Reads: functions that return query sets or dataclasses of the current release."""
 
+import difflib
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from archive.skymaps import MapVersion, open_version
 RowT = TypeVar("RowT", bound=Released)
 
 MAX_RADIUS_DEG = 180.0
+MAX_SUGGESTED_CHARACTERS = 40
 
 
 def current_release() -> Release | None:
@@ -67,6 +69,21 @@ def resolve_name(name: str) -> Source:
         msg = f"{name!r} is a name of {len(ids)} sources ({', '.join(sorted(ids))}); give one of these ids"
         raise UsageError(msg)
     return current_rows(Source).get(source_id=ids.pop())
+
+
+def suggest_names(text: str, limit: int = 8) -> list[SourceName]:
+    """Return names of sources that begin with `text`, else those spelt most like it; one name per source."""
+    normalized = normalize_name(text)[:MAX_SUGGESTED_CHARACTERS]
+    if not normalized:
+        return []
+    names = current_rows(SourceName)
+    found = list(names.filter(normalized_name__startswith=normalized).order_by("normalized_name")[: 4 * limit])
+    if not found:
+        known = list(names.values_list("normalized_name", flat=True))
+        near = difflib.get_close_matches(normalized, known, n=limit, cutoff=0.7)
+        found = sorted(names.filter(normalized_name__in=near), key=lambda name: near.index(name.normalized_name))
+    one_per_source = {name.source_id: name for name in reversed(found)}
+    return [name for name in found if one_per_source[name.source_id] is name][:limit]
 
 
 def within_cone(rows: QuerySet[RowT], ra: float, dec: float, radius_deg: float) -> QuerySet[RowT]:

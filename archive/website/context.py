@@ -1,5 +1,6 @@
 """What every page shows: the current release and whether any of its data are simulated."""
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from archive.models import Delivery
@@ -7,8 +8,12 @@ from archive.selectors import current_release
 
 
 def archive_context(request: HttpRequest) -> dict[str, object]:
-    """Give templates `release` and `has_simulated`."""
+    """Give templates `release`, `has_simulated` and `public_url`."""
     del request
     release = current_release()
     simulated = Delivery.objects.filter(simulated=True, release__number__lte=release.number) if release else None
-    return {"release": release, "has_simulated": bool(simulated and simulated.exists())}
+    return {
+        "release": release,
+        "has_simulated": bool(simulated and simulated.exists()),
+        "public_url": settings.PUBLIC_URL,
+    }

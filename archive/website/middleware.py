@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from archive.errors import ArchiveError
+from archive.faults import find_fault
+from archive.website.views.errors import error_page
+
 # Aladin Lite compiles its own WebAssembly and starts workers from blobs; nothing is loaded from another host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; "
@@ -28,4 +32,11 @@ def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
 
+    # Django calls this when a view raises (Django documentation, Middleware, process_exception).
+    add_headers.process_exception = explain_error  # pyright: ignore[reportFunctionMemberAccess]
     return add_headers
+
+
+def explain_error(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """Turn an error that was raised on purpose into a page with its sentence; a bug goes on to the 500 page."""
+    return error_page(str(error), find_fault(error).status) if isinstance(error, ArchiveError) else None

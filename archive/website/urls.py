@@ -2,8 +2,31 @@
 
 from django.urls import path
 
-from archive.website import views
+from archive.website.views import home, observations, products, search, sky, sources
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home.home, name="home"),
+    path("search", search.search, name="search"),
+    path("search/suggest", search.suggest, name="suggest"),
+    path("sources/", sources.source_list, name="sources"),
+    path("sources/<str:source_id>", sources.source, name="source"),
+    path("sources/<str:source_id>/sky.png", sources.source_cut, name="source-cut"),
+    path("observations/", observations.observation_list, name="observations"),
+    path("observations/<str:obs_id>", observations.observation, name="observation"),
+    path("scw/<str:scw_id>", observations.science_window, name="scw"),
+    path("revolutions/", observations.revolution_list, name="revolutions"),
+    path("revolutions/<int:number>", observations.revolution, name="revolution"),
+    path("products/", products.product_list, name="products"),
+    path("products/<str:product_id>", products.product, name="product"),
+    path("products/<str:product_id>/points", products.product_points, name="product-points"),
+    path("products/<str:product_id>/points.csv", products.product_csv, name="product-csv"),
+    path("products/<str:product_id>/files/<str:file_name>", products.product_file, name="product-file"),
+    path("sky", sky.sky, name="sky"),
+    path("sky/marks.json", sky.sky_marks, name="sky-marks"),
+    path("releases/", home.releases, name="releases"),
+    path("about", home.about, name="about"),
+    path("status", home.status, name="status"),
+    path("coverage.png", home.coverage, name="coverage"),
+    path("robots.txt", home.robots, name="robots"),
+    path("favicon.ico", home.favicon, name="favicon"),
 ]

@@ -1,0 +1,15 @@
+"""Addresses of the JSON API; included under ``api/v1/``."""
+
+from django.urls import path
+
+from archive.api import views
+
+urlpatterns = [
+    path("", views.root, name="api-root"),
+    path("resolve", views.resolve, name="api-resolve"),
+    path("sources", views.sources, name="api-sources"),
+    path("sources/<str:source_id>", views.source, name="api-source"),
+    path("products/<str:product_id>", views.product, name="api-product"),
+    path("products/<str:product_id>/light-curve", views.light_curve, name="api-light-curve"),
+    path("products/<str:product_id>/spectrum", views.spectrum, name="api-spectrum"),
+]

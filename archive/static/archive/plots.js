@@ -1,0 +1,281 @@
+// Light curves and spectra with uPlot: error bars, three time axes, linear or log, bins; the choice stands in the URL.
+
+const IJD_ZERO_MJD = 51544;
+const UNIX_ZERO_MJD = 40587;
+const SECONDS_PER_DAY = 86400;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const colour = (index) => css(`--series-${index % 6 + 1}`);
+const params = () => new URLSearchParams(location.search);
+
+// TT - UTC in seconds after each date, 32.184 s plus the leap seconds of IERS Bulletin C.
+const TT_MINUS_UTC = [[51179, 64.184], [53736, 65.184], [54832, 66.184], [56109, 67.184], [57204, 68.184], [57754, 69.184]];
+
+function unixFromMjdTt(mjd) {
+  const offset = TT_MINUS_UTC.findLast(([from]) => mjd >= from)?.[1] ?? 64.184;
+  return (mjd - UNIX_ZERO_MJD) * SECONDS_PER_DAY - offset;
+}
+
+const AXES = {
+  utc: { label: "UTC", convert: unixFromMjdTt, time: true, day: SECONDS_PER_DAY },
+  mjd: { label: "MJD (TT)", convert: (mjd) => mjd, time: false, day: 1 },
+  ijd: { label: "IJD (TT)", convert: (mjd) => mjd - IJD_ZERO_MJD, time: false, day: 1 },
+};
+
+function remember(name, value, standard) {
+  const query = params();
+  if (value === standard) {
+    query.delete(name);
+  } else {
+    query.set(name, value);
+  }
+  const text = query.toString();
+  history.replaceState(null, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+}
+
+async function fetchJson(address) {
+  const response = await fetch(address, { headers: { Accept: "application/json" } });
+  const body = await response.json();
+  if (!response.ok) {
+    throw new Error(body.error?.message ?? `the archive answered ${response.status}`);
+  }
+  return body;
+}
+
+// Draws vertical error bars (and horizontal bin widths) under the points of every shown series.
+function errorBars(curves, log) {
+  return (plot) => {
+    const { ctx } = plot;
+    const { left, top, width, height } = plot.bbox;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
+    curves.forEach((curve, number) => {
+      if (!plot.series[number + 1].show) {
+        return;
+      }
+      ctx.strokeStyle = curve.colour;
+      ctx.globalAlpha = curve.x.length > 400 ? 0.35 : 0.8;
+      ctx.lineWidth = devicePixelRatio;
+      ctx.beginPath();
+      for (let i = 0; i < curve.x.length; i += 1) {
+        const [x, y, error] = [curve.x[i], curve.y[i], curve.error[i]];
+        if (y === null || x < plot.scales.x.min || x > plot.scales.x.max) {
+          continue;
+        }
+        if (log && y <= 0) {
+          continue;
+        }
+        const px = plot.valToPos(x, "x", true);
+        if (error !== null) {
+          const low = log ? Math.max(y - error, y / 1e6) : y - error;
+          ctx.moveTo(px, plot.valToPos(low, "y", true));
+          ctx.lineTo(px, plot.valToPos(y + error, "y", true));
+        }
+        if (curve.low) {
+          const py = plot.valToPos(y, "y", true);
+          ctx.moveTo(plot.valToPos(curve.low[i], "x", true), py);
+          ctx.lineTo(plot.valToPos(curve.high[i], "x", true), py);
+        }
+      }
+      ctx.stroke();
+    });
+    ctx.restore();
+  };
+}
+
+// All curves on one x array; null where a curve has no point.
+function align(curves) {
+  return curves.length === 1 ? [curves[0].x, curves[0].y] : uPlot.join(curves.map((curve) => [curve.x, curve.y]));
+}
+
+function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog }) {
+  const [ink, muted, rule] = [css("--ink"), css("--muted"), css("--rule")];
+  const font = `12px ${css("--sans")}`;
+  const axis = (label, size) => ({
+    label, stroke: muted, font, labelFont: font, labelSize: 22, size,
+    grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1, size: 5 },
+  });
+  return {
+    width: box.clientWidth,
+    height: box.classList.contains("spectrum") ? 340 : Math.max(260, Math.min(340, box.clientWidth * 0.45)),
+    cursor: { drag: { x: true, y: true, uni: 24 }, points: { size: 7 } },
+    tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), "Etc/UTC"),
+    scales: {
+      x: { time: xTime, distr: xLog ? 3 : 1 },
+      y: { distr: yLog ? 3 : 1, range: yLog ? undefined : (_, low, high) => padded(curves, low, high) },
+    },
+    axes: [axis(xLabel, 40), { ...axis(yLabel, 64), values: yLog ? logValues : undefined }],
+    series: [
+      { label: xLabel, value: (_, value) => (value === null ? "–" : formatX(value, xTime)) },
+      ...curves.map((curve) => ({
+        label: curve.label, stroke: curve.colour, paths: () => null,
+        points: { show: true, size: curve.x.length > 400 ? 3 : 5, fill: curve.colour, width: 0 },
+        value: (plot, value, series, index) => (value === null || value === undefined ? "–" : formatY(curve, plot.data[0][index], value)),
+      })),
+    ],
+    hooks: { drawAxes: [errorBars(curves, yLog)] },
+    legend: { live: true },
+    focus: { alpha: 1 },
+    ink,
+  };
+}
+
+function logValues(plot, splits) {
+  return splits.map((value) => (value === null ? "" : Math.abs(Math.log10(value) % 1) < 1e-9 ? shortNumber(value) : ""));
+}
+
+function shortNumber(value) {
+  return value >= 0.001 && value < 1e5 ? String(Number(value.toPrecision(6))) : value.toExponential(0);
+}
+
+function padded(curves, low, high) {
+  const all = curves.flatMap((curve) => curve.y.map((y, i) => (y === null ? null : [y - (curve.error[i] ?? 0), y + (curve.error[i] ?? 0)])).filter(Boolean));
+  const wide = all.length > 0 && all.length < 5000;
+  const [from, to] = wide && low <= Math.min(...all.map(([, b]) => b)) ? [Math.min(low, ...all.map(([a]) => a)), Math.max(high, ...all.map(([, b]) => b))] : [low, high];
+  const margin = (to - from || Math.abs(to) || 1) * 0.05;
+  return [from - margin, to + margin];
+}
+
+function formatX(value, isTime) {
+  return isTime ? `${new Date(value * 1e3).toISOString().slice(0, 19).replace("T", " ")}` : String(Number(value.toPrecision(10)));
+}
+
+function formatY(curve, x, value) {
+  const place = curve.x.indexOf(x);
+  const error = place >= 0 ? curve.error[place] : null;
+  return `${Number(value.toPrecision(5))}${error === null ? "" : ` ± ${Number(error.toPrecision(3))}`} ${curve.unit}`;
+}
+
+class PlotBox {
+  constructor(box) {
+    this.box = box;
+    this.target = box.querySelector(".plot");
+    this.note = box.querySelector("[data-note]");
+    this.isSpectrum = box.dataset.plot === "spectrum";
+    const query = params();
+    this.axis = query.get("axis") in AXES ? query.get("axis") : "utc";
+    this.bin = ["1", "10", "100"].includes(query.get("bin")) ? query.get("bin") : "";
+    this.standardScale = this.isSpectrum ? "log" : "linear";
+    this.scale = ["log", "linear"].includes(query.get(this.scaleName)) ? query.get(this.scaleName) : this.standardScale;
+    box.querySelector(".plot-tools").hidden = false;
+    box.addEventListener("click", (event) => this.press(event.target.closest("button")));
+    new ResizeObserver(() => this.plot?.setSize({ width: this.target.clientWidth, height: this.plot.height })).observe(this.target);
+  }
+
+  get scaleName() { return this.isSpectrum ? "spectrum" : "scale"; }
+
+  press(button) {
+    if (!button) {
+      return;
+    }
+    if ("axis" in button.dataset) {
+      this.axis = button.dataset.axis;
+      remember("axis", this.axis, "utc");
+    } else if ("bin" in button.dataset) {
+      this.bin = button.dataset.bin;
+      remember("bin", this.bin, "");
+    } else if ("scale" in button.dataset) {
+      this.scale = button.dataset.scale;
+      remember(this.scaleName, this.scale, this.standardScale);
+    } else if (!("reset" in button.dataset)) {
+      return;
+    }
+    this.show();
+  }
+
+  async show() {
+    for (const button of this.box.querySelectorAll(".plot-tools button")) {
+      const { axis, bin, scale } = button.dataset;
+      button.setAttribute("aria-pressed", String(axis === this.axis || bin === this.bin || scale === this.scale));
+    }
+    this.target.setAttribute("aria-busy", "true");
+    const query = this.bin && !this.isSpectrum ? `?bin_d=${this.bin}` : "";
+    try {
+      const documents = await Promise.all(this.box.dataset.sources.split(" ").map((address) => fetchJson(address + query)));
+      this.draw(documents);
+    } catch (error) {
+      this.plot?.destroy();
+      this.plot = null;
+      this.target.replaceChildren(Object.assign(document.createElement("p"), { className: "notice bad", textContent: `The plot could not be drawn: ${error.message}` }));
+    }
+    this.target.removeAttribute("aria-busy");
+  }
+
+  draw(documents) {
+    this.documents = documents;
+    const drawing = this.isSpectrum ? this.spectrum(documents[0]) : this.lightCurve(documents);
+    this.plot?.destroy();
+    this.target.replaceChildren();
+    this.note.textContent = drawing.note;
+    if (drawing.curves.every((curve) => curve.y.every((y) => y === null))) {
+      this.plot = null;
+      this.target.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "There is no point to draw here." }));
+      return;
+    }
+    this.plot = new uPlot(options(this.target, drawing.curves, drawing.look), align(drawing.curves), this.target);
+    this.box.dataset.drawn = "true";
+  }
+
+  lightCurve(documents) {
+    const axis = AXES[this.axis];
+    const log = this.scale === "log";
+    const all = documents.flatMap((item) => item.curves);
+    const curves = all.map((curve, number) => {
+      const order = curve.time_mjd_tt.map((_, i) => i).sort((a, b) => curve.time_mjd_tt[a] - curve.time_mjd_tt[b]);
+      return {
+        label: curve.label, unit: curve.unit, colour: colour(number),
+        x: order.map((i) => axis.convert(curve.time_mjd_tt[i])),
+        y: order.map((i) => (log && !(curve.value[i] > 0) ? null : curve.value[i])),
+        error: order.map((i) => curve.error[i]),
+      };
+    });
+    const hidden = all.reduce((sum, curve) => sum + (log ? curve.value.filter((value) => value !== null && value <= 0).length : 0), 0);
+    const count = all.reduce((sum, curve) => sum + curve.value.filter((value) => value !== null).length, 0);
+    const quantity = all[0]?.quantity ?? "rate";
+    const places = [...new Set(all.map((curve) => curve.time_reference))].join(", ");
+    const simulated = documents.some((item) => item.simulated) ? " Simulated data." : "";
+    const bins = this.bin ? `means weighted by 1/error² in bins of ${this.bin} d` : "points as stored";
+    const lost = hidden ? ` ${hidden} points at or below zero cannot stand on a log scale and are not drawn.` : "";
+    const remarks = [...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => ` ${text}.`).join("");
+    return {
+      curves,
+      note: `${count} points, ${bins}, 1σ errors; times TT at ${places}.${lost}${simulated}${remarks}`,
+      look: { xLabel: axis.label, yLabel: `${quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log },
+    };
+  }
+
+  spectrum(item) {
+    const log = this.scale === "log";
+    const energies = item.has_energies;
+    const keep = item.rate_per_kev.map((_, i) => i).filter((i) => item.quality[i] === 0);
+    const middle = (i) => (energies ? Math.sqrt(item.energy_min_kev[i] * item.energy_max_kev[i]) : item.channel[i]);
+    const value = (i) => (energies ? item.rate_per_kev[i] : item.rate[i]);
+    const error = (i) => (energies ? item.error_per_kev[i] : item.error[i]);
+    const shown = keep.filter((i) => value(i) !== null && (!log || value(i) > 0));
+    const curve = {
+      label: item.title, unit: energies ? "ct/s/keV" : "ct/s", colour: colour(0),
+      x: shown.map(middle), y: shown.map(value), error: shown.map(error),
+      low: energies ? shown.map((i) => item.energy_min_kev[i]) : null, high: energies ? shown.map((i) => item.energy_max_kev[i]) : null,
+    };
+    const bad = item.rate.length - keep.length;
+    const hidden = keep.length - shown.length;
+    const what = energies ? "Drawn: count rate in each channel divided by its width in keV, against the nominal channel energy (EBOUNDS of the RMF). It is folded with the instrument's response, not a photon spectrum" : "Drawn: count rate per channel; the product has no response, so channels have no energies";
+    return {
+      curves: [curve],
+      note: `${what}. 1σ errors; ${shown.length} of ${item.rate.length} channels${bad ? `, ${bad} marked bad` : ""}${hidden ? `, ${hidden} without a positive value` : ""}. Exposure ${Math.round(item.exposure_s)} s.${item.simulated ? " Simulated data." : ""}`,
+      look: { xLabel: energies ? "Energy (keV)" : "Channel", yLabel: curve.unit, xTime: false, xLog: log && energies, yLog: log },
+    };
+  }
+}
+
+const boxes = [...document.querySelectorAll(".plot-box")].map((box) => new PlotBox(box));
+const observer = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((item) => item.isIntersecting)) {
+    observer.unobserve(entry.target);
+    boxes.find((box) => box.box === entry.target).show();
+  }
+}, { rootMargin: "300px" });
+boxes.forEach((box) => observer.observe(box.box));
+dark.addEventListener("change", () => boxes.filter((box) => box.documents).forEach((box) => box.draw(box.documents)));

@@ -1,0 +1,148 @@
+// The sky view: Aladin Lite on this archive's own tiles; sources and fields from the archive; its state in the URL.
+
+import A from "../vendor/aladin-lite/aladin.js";
+
+const state = JSON.parse(document.getElementById("sky-state").textContent);
+const status = document.getElementById("sky-status");
+const selects = Object.fromEntries(["instrument", "band", "quantity"].map((name) => [name, document.getElementById(`sky-${name}`)]));
+const FIELD_RADIUS_DEG = 4.1;
+const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "asinh"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
+let aladin = null;
+let surveys = [];
+
+function say(text) { status.textContent = text; }
+
+// hips_list: blocks of "key = value" (HiPS 1.0, section 5.2).
+function parseList(text) {
+  return text.split(/\n\s*\n/u).map((block) => Object.fromEntries(
+    block.split("\n").filter((line) => line.includes("=")).map((line) => {
+      const place = line.indexOf("=");
+      return [line.slice(0, place).trim(), line.slice(place + 1).trim()];
+    }),
+  )).filter((record) => record.hips_service_url || record.ID || record.creator_did);
+}
+
+function describe(record) {
+  const address = new URL(record.hips_service_url, location.href);
+  const id = address.pathname.replace(/\/+$/u, "").split("/").pop();
+  const title = record.obs_title ?? id;
+  const band = /([\d.]+)\s*[-–]\s*([\d.]+)\s*keV/u.exec(title);
+  const quantity = Object.keys(LOOKS).find((word) => title.includes(word) || id.includes(word)) ?? "flux";
+  const instrument = /INTEGRAL\s+(.+?)\s+[\d.]+\s*[-–]/u.exec(title)?.[1] ?? "INTEGRAL";
+  return { id, title, quantity, instrument, band: band ? `${band[1]}–${band[2]} keV` : "all", url: `${location.origin}${address.pathname.replace(/\/+$/u, "")}` };
+}
+
+function fill(select, values, wanted) {
+  select.replaceChildren(...values.map((value) => new Option(value, value, false, value === wanted)));
+  select.disabled = values.length === 0;
+  if (!values.includes(wanted) && values.length) {
+    [select.value] = values;
+  }
+}
+
+const unique = (values) => [...new Set(values)];
+
+function offerChoices(wanted) {
+  fill(selects.instrument, unique(surveys.map((survey) => survey.instrument)), wanted.instrument);
+  const ofInstrument = surveys.filter((survey) => survey.instrument === selects.instrument.value);
+  fill(selects.band, unique(ofInstrument.map((survey) => survey.band)), wanted.band);
+  const ofBand = ofInstrument.filter((survey) => survey.band === selects.band.value);
+  fill(selects.quantity, unique(ofBand.map((survey) => survey.quantity)), wanted.quantity);
+  return ofBand.find((survey) => survey.quantity === selects.quantity.value);
+}
+
+async function readCuts(survey) {
+  const response = await fetch(`${survey.url}/properties`);
+  const cut = /hips_pixel_cut\s*=\s*(\S+)\s+(\S+)/u.exec(await response.text());
+  return cut ? [Number(cut[1]), Number(cut[2])] : [0, 1];
+}
+
+async function showSurvey(survey) {
+  const [low, high] = await readCuts(survey);
+  const [colormap, stretch] = LOOKS[survey.quantity];
+  aladin.setBaseImageLayer(A.HiPS(survey.url, { name: survey.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high }));
+  state.survey = survey.id;
+  remember();
+  say(survey.title);
+}
+
+function remember() {
+  const [ra, dec] = aladin.getRaDec();
+  const query = new URLSearchParams({ ra: ra.toFixed(4), dec: dec.toFixed(4), fov: aladin.getFov()[0].toPrecision(4) });
+  if (state.survey) {
+    query.set("survey", state.survey);
+  }
+  history.replaceState(null, "", `?${query}`);
+}
+
+async function addMarks() {
+  const marks = await (await fetch("/sky/marks.json")).json();
+  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 11, color: "#ffd27a", onClick: "none" });
+  catalogue.addSources(marks.sources.map(([id, name, ra, dec]) => A.source(ra, dec, { id, name })));
+  aladin.addCatalog(catalogue);
+  const fields = A.graphicOverlay({ name: "Fields", color: "#7fd0ff", lineWidth: 1 });
+  aladin.addOverlay(fields);
+  for (const [, , ra, dec] of marks.observations) {
+    fields.add(A.circle(ra, dec, FIELD_RADIUS_DEG, { color: "#7fd0ff55" }));
+  }
+  fields.hide();
+  document.getElementById("sky-sources").addEventListener("change", (event) => (event.target.checked ? catalogue.show() : catalogue.hide()));
+  document.getElementById("sky-fields").addEventListener("change", (event) => {
+    event.target.checked ? fields.show() : fields.hide();
+    const shown = marks.observations.length;
+    say(event.target.checked ? `Fully coded fields (circles of 4.1°) of ${shown < marks.observation_total ? `the latest ${shown} of ` : ""}${marks.observation_total} observations` : "");
+  });
+  if (marks.sources.length < marks.source_total) {
+    say(`Only ${marks.sources.length} of ${marks.source_total} sources are marked.`);
+  }
+  aladin.on("objectHovered", (object) => object?.data?.name && say(`${object.data.name}: click for its page`));
+  aladin.on("objectClicked", (object) => object?.data?.id && location.assign(`/sources/${encodeURIComponent(object.data.id)}`));
+}
+
+async function goTo(event) {
+  event.preventDefault();
+  const text = document.getElementById("sky-q").value.trim();
+  if (!text) {
+    return;
+  }
+  const response = await fetch(`/api/v1/resolve?name=${encodeURIComponent(text)}`);
+  const body = await response.json();
+  if (!response.ok) {
+    say(body.error.message);
+    return;
+  }
+  aladin.gotoRaDec(body.ra, body.dec);
+  aladin.setFoV(Math.min(aladin.getFov()[0], 12));
+  remember();
+  say(`${text}: ICRS ${body.ra.toFixed(4)} ${body.dec.toFixed(4)}`);
+}
+
+async function start() {
+  const [list] = await Promise.all([fetch("/hips/list"), A.init]);
+  surveys = list.ok ? parseList(await list.text()).map(describe) : [];
+  const first = surveys.find((survey) => survey.id === state.survey) ?? surveys.find((survey) => survey.quantity === "significance") ?? surveys[0];
+  const cooFrame = state.fov >= 90 ? "galactic" : "ICRSd";
+  aladin = A.aladin("#aladin", {
+    survey: first?.url ?? `${location.origin}/hips/none`, fov: state.fov, cooFrame, projection: state.fov >= 120 ? "MOL" : "TAN",
+    showReticle: true, showZoomControl: true, showLayersControl: false, showGotoControl: false, showShareControl: false,
+    showFullscreenControl: true, showFrame: true, showCooGrid: false, showSimbadPointerControl: false, showContextMenu: false,
+    showProjectionControl: true, showStatusBar: false, backgroundColor: "rgb(8,19,28)",
+  });
+  aladin.gotoRaDec(state.ra, state.dec);
+  if (first) {
+    await showSurvey(offerChoices(first));
+  }
+  for (const select of Object.values(selects)) {
+    select.addEventListener("change", () => {
+      const survey = offerChoices({ instrument: selects.instrument.value, band: selects.band.value, quantity: selects.quantity.value });
+      showSurvey(survey);
+    });
+  }
+  await addMarks();
+  aladin.on("positionChanged", remember);
+  aladin.on("zoomChanged", remember);
+  document.getElementById("sky-form").addEventListener("submit", goTo);
+  document.documentElement.dataset.sky = "ready";
+}
+
+start().catch((error) => say(`The sky view could not start (${error.message}). The maps have static previews under HiPS; sources and observations are lists.`));

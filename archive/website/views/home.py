@@ -1,0 +1,139 @@
+"""Home, about, status, and the small files that every site has."""
+
+from functools import lru_cache
+
+from django.db.models import Count, F, IntegerField, Max, Min, Q, Sum
+from django.db.models.functions import Cast, Floor
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+
+from archive.errors import ArchiveError, NotFoundError
+from archive.models import (
+    CatalogueRelease,
+    Delivery,
+    Instrument,
+    Observation,
+    Product,
+    ProductFile,
+    Release,
+    Revolution,
+    ScienceWindow,
+    Source,
+)  # fmt: skip
+from archive.selectors import current_map_version, current_release, rows_of_release
+from archive.website.charts import YearBars, year_bars
+from archive.website.pictures import coverage_png
+
+EXAMPLES = (
+    ("Crab", "a name"),
+    ("83.633 +22.0145", "a position"),
+    ("17 45 40.0 -29 00 28", "sexagesimal"),
+    ("gal 0 0", "Galactic"),
+    ("IGR J17544-2619", "a J-name"),
+    ("rev 745", "a revolution"),
+    ("2003-02-27", "a date"),
+)
+_DAYS_PER_YEAR = 365.25
+_MJD_2000 = 51544.0
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the search box, the mission at a glance, and the ways in."""
+    release = current_release()
+    glance = mission_glance(release.number) if release else None
+    latest = Release.objects.order_by("-number")[:4]
+    return render(request, "archive/home.html", {"glance": glance, "latest": latest, "examples": EXAMPLES})
+
+
+@lru_cache(maxsize=4)
+def mission_glance(release_number: int) -> dict[str, object]:
+    """Count what a release holds; a release never changes, so it is counted once."""
+    release = Release.objects.get(number=release_number)
+    windows = rows_of_release(ScienceWindow, release)
+    span = windows.aggregate(first=Min("tstart_mjd_tt"), last=Max("tstop_mjd_tt"), good=Sum("good_isgri_s"))
+    products = rows_of_release(Product, release)
+    return {
+        "counts": (
+            ("/sources/", "sources", rows_of_release(Source, release).count()),
+            ("/observations/", "observations", rows_of_release(Observation, release).count()),
+            ("/observations/", "science windows", windows.count()),
+            ("/products/", "products", products.count()),
+            ("/products/?kind=spectrum", "spectra", products.filter(kind="spectrum").count()),
+            ("/products/?kind=long_timeseries", "all-mission series", products.filter(kind="long_timeseries").count()),
+        ),
+        "span": span,
+        "years": windows_by_year(release),
+        "catalogues": list(rows_of_release(CatalogueRelease, release)),
+    }
+
+
+def windows_by_year(release: Release) -> YearBars:
+    """Count pointings per year, simulated ones apart."""
+    year = Cast(Floor((F("tstart_mjd_tt") - _MJD_2000) / _DAYS_PER_YEAR) + 2000, IntegerField())
+    rows = (
+        rows_of_release(ScienceWindow, release)
+        .filter(kind="pointing")
+        .annotate(year=year)
+        .order_by("year")
+        .values("year")
+        .annotate(real=Count("id", filter=Q(simulated=False)), made_up=Count("id", filter=Q(simulated=True)))
+    )
+    return year_bars([(row["year"], row["real"], row["made_up"]) for row in rows], "pointings")
+
+
+def coverage(request: HttpRequest) -> HttpResponse:
+    """Send the exposure map of the current release."""
+    release = current_release()
+    if release is None:
+        raise NotFoundError("There is no release yet, so there is no coverage map.")
+    response = HttpResponse(coverage_png(release.number), content_type="image/png")
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+def about(request: HttpRequest) -> HttpResponse:
+    """Say what this is, how to cite it, and what it is not."""
+    licences = Delivery.objects.filter(state=Delivery.State.PUBLISHED).order_by("received_at")
+    return render(request, "archive/about.html", {"deliveries": licences, "instruments": Instrument.objects.all()})
+
+
+def status(request: HttpRequest) -> HttpResponse:
+    """Try each part and say what was found."""
+    release = current_release()
+    parts = [
+        ("Database", "answers", True),
+        ("Release", release.name if release else "none published yet", release is not None),
+    ]
+    try:
+        version = current_map_version()
+        parts.append(
+            (
+                "Sky maps",
+                f"{len(version.maps)} maps, version {version.name}" if version else "none",
+                version is not None,
+            )
+        )
+    except ArchiveError as error:
+        parts.append(("Sky maps", str(error), False))
+    files = rows_of_release(ProductFile, release).aggregate(count=Count("id"), size=Sum("size_bytes"))
+    revolutions = rows_of_release(Revolution, release).count()
+    return render(request, "archive/status.html", {"parts": parts, "files": files, "revolutions": revolutions})
+
+
+def releases(request: HttpRequest) -> HttpResponse:
+    """List the releases and what each delivery brought."""
+    current = current_release()
+    rows = Release.objects.prefetch_related("deliveries")[:200]
+    return render(request, "archive/releases.html", {"section": "releases", "releases": rows, "current": current})
+
+
+def robots(request: HttpRequest) -> HttpResponse:
+    """Keep robots off endless searches and downloads; the pages themselves may be read."""
+    text = "User-agent: *\nDisallow: /search\nDisallow: /tap/\nDisallow: /api/\nDisallow: /hips/\nCrawl-delay: 2\n"
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Point browsers that ask by habit to the icon."""
+    return redirect(static("archive/favicon.svg"), permanent=True)

@@ -1,0 +1,44 @@
+"""The sky view: Aladin Lite on the archive's own HiPS, sources and footprints."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from archive.models import Observation, Source
+from archive.selectors import current_map_version, current_rows, within_cone
+from archive.website.request_values import read_cone, read_number, read_text
+
+GALACTIC_CENTRE = (266.41683, -29.00781)
+MAX_MARKS = 4000
+
+
+def sky(request: HttpRequest) -> HttpResponse:
+    """Show the viewer at `ra`, `dec`, `fov` with `survey`; `q` may name a position instead."""
+    params = request.GET
+    fov = read_number(params, "fov", 0.02, 360)
+    cone = read_cone(params, 1.0)
+    ra, dec = (cone.ra, cone.dec) if cone else GALACTIC_CENTRE
+    version = current_map_version()
+    state = {"ra": ra, "dec": dec, "fov": fov or (10.0 if cone else 180.0), "survey": read_text(params, "survey", 100)}
+    return render(request, "archive/sky.html", {"section": "sky", "state": state, "has_maps": version is not None})
+
+
+def sky_marks(request: HttpRequest) -> JsonResponse:
+    """Give sources and observation fields for the viewer: position, name, page; brightest cut said, never silent."""
+    cone = read_cone(request.GET, 180.0)
+    rows, fields = current_rows(Source), current_rows(Observation)
+    if cone is not None:
+        rows, fields = (within_cone(r, cone.ra, cone.dec, cone.radius_deg) for r in (rows, fields))
+    sources = list(rows.values_list("source_id", "name", "ra", "dec", "simulated")[:MAX_MARKS])
+    observations = list(
+        fields.order_by("-tstart_mjd_tt").values_list("obs_id", "target_name", "ra", "dec", "simulated")[:MAX_MARKS]
+    )
+    response = JsonResponse(
+        {
+            "sources": sources,
+            "source_total": rows.count(),
+            "observations": observations,
+            "observation_total": fields.count(),
+        }
+    )
+    response["Cache-Control"] = "public, max-age=300"
+    return response
