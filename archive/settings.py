@@ -148,7 +148,7 @@ LOCK_PUBLISH = 2002_02
 
 # Kinds of job that the job table may name, and the function that each one runs.
 JOBS = {
-    "ingest": "ingestion.services.run_ingestion",
+    "ingest": "ingestion.jobs.ingest",
 }
 
 LOGGING = {

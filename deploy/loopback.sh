@@ -199,12 +199,16 @@ export DJANGO_SETTINGS_MODULE=archive.settings PYTHONPATH=$checkout PYTHONSAFEPA
 export HOME=$place/home
 
 # -------------------------------------------------------------------------------------------------------------- the archive
+status_is() { [ "$(python -c 'import sys, urllib.request, urllib.error
+try: print(urllib.request.urlopen(sys.argv[1], timeout=20).status)
+except urllib.error.HTTPError as error: print(error.code)' "$2")" = "$1" ]; }
 step="making the tables"
 archipelago migrate --verbosity 0
 [ -f "$checkout/archive/static/vendor/installed.json" ] || "$venv/bin/python" -m archive.cli assets
 step="starting web server, worker and nginx"
 start_unit web
 start_unit worker
+await 60 "the web server" status_is 200 "http://127.0.0.1:$web/robots.txt"
 sed -e "s/listen 80;/listen 127.0.0.1:$http;/" -e "s/server 127.0.0.1:8000;/server 127.0.0.1:$web;/" \
   -e "s/archive.example.org/127.0.0.1/" -e "s#/var/cache/nginx#$place/nginx#" -e "s#/var/log/nginx#$place/log#" \
   "$checkout/deploy/nginx.conf" > "$place/nginx/site.conf"
@@ -225,15 +229,12 @@ http {
 CONF
 nginx -t -q -c "$place/nginx/nginx.conf" -e "$place/log/nginx-error.log"
 start nginx nginx -c "$place/nginx/nginx.conf" -e "$place/log/nginx-error.log"
-status_is() { [ "$(python -c 'import sys, urllib.request, urllib.error
-try: print(urllib.request.urlopen(sys.argv[1], timeout=20).status)
-except urllib.error.HTTPError as error: print(error.code)' "$2")" = "$1" ]; }
 await 60 "the home page through nginx" status_is 200 "$base/"
 say "up at $base after $SECONDS s"
 
 step="ingesting a simulated mission by the worker"
 say "a simulated mission of $windows science windows, ingested by the worker"
-archipelago simulate "$place/delivery/mission" --science-windows "$windows" --order 6 --products 3 > "$place/log/simulate.log"
+archipelago simulate "$place/delivery/mission" --science-windows "$windows" --order 7 --products 3 > "$place/log/simulate.log"
 # The scheduler is not running yet: only a message through Redis can wake the worker.
 step="running a job by a message through Redis"
 python "$checkout/deploy/loopback_job.py" "$place/delivery/mission" --wait 300

@@ -35,12 +35,10 @@ def main() -> int:
             return 1
         time.sleep(0.2)
         job.refresh_from_db()
-    how = "found by the scheduler" if options.quiet_job else "by a message through the broker"
-    print(
-        f"  job {job.kind} {job.phase} in {time.monotonic() - begin:.1f} s, {how}: {job.message} {job.result or ''}"[
-            :600
-        ]
-    )
+    how = "found by the scheduler's sweep" if options.quiet_job else "woken through the broker"
+    print(f"  job {job.kind} {job.phase} in {time.monotonic() - begin:.1f} s, {how} {job.message}")
+    for report in (job.result or {}).get("reports", []):
+        print(f"    {report['delivery_id']}: {report['state']} {report['release']}")
     return 0 if job.phase == job.Phase.COMPLETED else 1
 
 

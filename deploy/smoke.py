@@ -8,6 +8,7 @@ Needs Python's standard library only. Exit code 0 when everything is as it shoul
 """
 
 import argparse
+import contextlib
 import csv
 import io
 import json
@@ -18,6 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 CRAB = (83.6332, 22.0145)
 """ICRS degrees; bright in every hard X-ray map."""
@@ -48,6 +50,10 @@ class UnexpectedError(Exception):
     """An answer is not what it should be; the text says how."""
 
 
+class AbsentError(UnexpectedError):
+    """Status 404 where something was expected."""
+
+
 def ask(url: str, form: Mapping[str, str] | None = None, *, expect: int = 200) -> Answer:
     """Fetch `url` (POST where there is a form) and check the status."""
     data = urllib.parse.urlencode(form).encode() if form is not None else None
@@ -60,7 +66,8 @@ def ask(url: str, form: Mapping[str, str] | None = None, *, expect: int = 200) -
     except OSError as error:
         raise UnexpectedError(f"{url}: no answer ({error})") from error
     if answer.status != expect:
-        raise UnexpectedError(f"{url}: status {answer.status}, expected {expect}: {answer.text[:300]!r}")
+        kind = AbsentError if answer.status == HTTPStatus.NOT_FOUND else UnexpectedError
+        raise kind(f"{url}: status {answer.status}, expected {expect}: {answer.text[:300]!r}")
     return answer
 
 
@@ -124,11 +131,21 @@ def check_hips(base: str) -> str:
         path = urllib.parse.urlsplit(listed["hips_service_url"]).path.rstrip("/")
         told = _read_properties(ask(f"{base}{path}/properties").text)
         require(told.get("creator_did") == listed.get("creator_did"), f"{path}: list and properties disagree")
-    form = told["hips_tile_format"].split()[0]
-    suffix = {"jpeg": "jpg"}.get(form, form)
-    tile = ask(f"{base}{path}/Norder{told['hips_order']}/Dir0/Npix0.{suffix}")
+    tile = find_tile(f"{base}{path}", told)
     require(tile.headers.get("access-control-allow-origin") == "*", "a tile may not be read from other hosts' pages")
     return f"{len(records)} sky maps, tile of {len(tile.body)} bytes"
+
+
+def find_tile(survey: str, told: Mapping[str, str]) -> Answer:
+    """The first tile of the lowest order that has any sky; tiles outside the observed sky are absent."""
+    form = told["hips_tile_format"].split()[0]
+    suffix = {"jpeg": "jpg"}.get(form, form)
+    order = int(told.get("hips_order_min", "0"))
+    for ipix in range(12 * 4**order):
+        url = f"{survey}/Norder{order}/Dir{ipix // 10000 * 10000}/Npix{ipix}.{suffix}"
+        with contextlib.suppress(AbsentError):
+            return ask(url)
+    raise UnexpectedError(f"{survey}: no tile of order {order} is there")
 
 
 def _read_properties(text: str) -> dict[str, str]:
