@@ -15,7 +15,7 @@ from vo.votable import CONTENT_TYPE, error_document
 
 logger = logging.getLogger(__name__)
 
-View = Callable[...]
+View = Callable[..., HttpResponseBase]
 
 
 def allow_any_origin(response: HttpResponseBase) -> HttpResponseBase:
