@@ -29,6 +29,9 @@ OMC_WIDTH_DEG = 5.0
 _IBIS_REACH_DEG = 20.6
 """The corner of the partially coded field of IBIS is no farther from the axis."""
 
+_CELL_ORDER = 3
+_CELL_REACH_DEG = 7.5
+
 _GROUP = 7
 """Pointings taken at once: neighbours share most of their pixels."""
 
@@ -84,6 +87,7 @@ def sky_exposure(plan: Plan) -> tuple[FloatArray, FloatArray]:
     single precision, good to 1e-5 deg and twice as quick.
     """
     sky = pixel_vectors(COARSE_ORDER, np.arange(12 * 4**COARSE_ORDER)).astype(np.float32)
+    cells = pixel_vectors(_CELL_ORDER, np.arange(12 * 4**_CELL_ORDER)).astype(np.float32)
     good = {name: plan.good_s[:, at].astype(np.float32) for at, name in enumerate(INSTRUMENTS)}
     x_axis, z_axis = plan.x_axis.astype(np.float32), plan.z_axis.astype(np.float32)
     totals = []
@@ -95,19 +99,26 @@ def sky_exposure(plan: Plan) -> tuple[FloatArray, FloatArray]:
         for observation in plan.observations:
             for first in range(observation.first, observation.first + observation.count, _GROUP):
                 rows = slice(first, min(first + _GROUP, observation.first + observation.count))
-                near = _around(sky, x_axis[rows], reach)
+                near = _around(sky, cells, x_axis[rows], reach)
                 seen = response(*offsets_deg(sky[near], x_axis[rows], z_axis[rows]))
                 total[near] += seconds[rows] @ np.nan_to_num(seen)
         totals.append(total)
     return totals[0], totals[1]
 
 
-def _around(sky: AnyFloatArray, x_axis: AnyFloatArray, reach_deg: float) -> NDArray[np.int64]:
-    """Indices of the pixels within `reach_deg` of any of some neighbouring pointings, and a few more."""
+def _around(sky: AnyFloatArray, cells: AnyFloatArray, x_axis: AnyFloatArray, reach_deg: float) -> NDArray[np.int64]:
+    """Indices of the pixels within `reach_deg` of any of some neighbouring pointings, and a few more.
+
+    Whole cells of order 3 are sorted out first: `cells` are their centres, `_CELL_REACH_DEG` the farthest a pixel lies.
+    """
     middle = x_axis.mean(axis=0)
     middle /= np.linalg.norm(middle)
     spread = np.degrees(np.arccos(np.clip((x_axis @ middle).min(), -1.0, 1.0)))
-    return np.flatnonzero(sky @ middle > np.cos(np.radians(min(reach_deg + spread + 0.1, 89.0))))
+    reach_deg = min(reach_deg + spread + 0.1, 89.0 - _CELL_REACH_DEG)
+    chosen = np.flatnonzero(cells @ middle > np.cos(np.radians(reach_deg + _CELL_REACH_DEG)))
+    children = len(sky) // len(cells)
+    ipix = (chosen[:, None] * children + np.arange(children)).ravel()
+    return ipix[sky[ipix] @ middle > np.cos(np.radians(reach_deg))]
 
 
 def refine(maps: Mapping[str, FloatArray], order: int, ipix: NDArray[np.int64]) -> dict[str, FloatArray]:

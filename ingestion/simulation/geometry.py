@@ -66,7 +66,7 @@ def separation(a: FloatArray, b: FloatArray) -> FloatArray:
 def sun_vector(ijd: ArrayLike) -> FloatArray:
     """Direction of the Sun, ICRS unit vectors (..., 3), good to 0.03 deg.
 
-    that of date; the general precession of 50.29 arcsec a year takes it back to J2000.
+    Low-precision formula of the Astronomical Almanac, section C ("Low precision formulas for the Sun"). Its equinox is
     that of date; the general precession of 50.29 arcsec a year takes it back to J2000.
     """
     day = np.asarray(ijd, dtype=float) - 0.5

@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 
 BAND_KEV = (20.0, 40.0)
 _SIGMA_1MS_MCRAB = 0.18
-_PIXELS = 241
+_PIXELS = 361
 _PIXEL_DEG = 0.0823
 _SHORTEST_EXPOSURE_S = 200.0
 _IMAGE_TYPES = ("INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE")
@@ -36,7 +36,7 @@ def write_mosaic(
     response: Response,
     rng: np.random.Generator,
 ) -> None:
-    """Write the 20-40 keV mosaic of an observation: 241 x 241 pixels of 4.9 arcmin, TAN."""
+    """Write the 20-40 keV mosaic of an observation: 361 x 361 pixels of 4.9 arcmin, TAN."""
     ra, dec = (float(value) for value in lonlat(observation.centre))
     wcs_keywords = _wcs_keywords(ra, dec)
     vectors = _pixel_directions(wcs_keywords)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from ingestion.simulation.exposure import pixel_vectors, refine, sky_exposure
 from ingestion.simulation.fitsfiles import SKY_KEYWORDS, Column, make_table, time_keywords, write_fits
@@ -175,15 +174,17 @@ def _pixel_of_grid(order: int) -> NDArray[np.int64]:
 
 
 def _smooth_noise(place: NDArray[np.int64], width_px: float, rng: np.random.Generator) -> Float32Array:
-    """Gaussian noise of unit variance for one base cell, smoothed with a Gaussian of `width_px` pixels (1 sigma).
+    """Gaussian noise of unit variance for one base cell, correlated like a PSF of `width_px` pixels (1 sigma).
 
-    Its correlation at distance d is then exp(-d**2 / 4 sigma**2), that of an image filtered with its PSF.
+    Its correlation at distance d is exp(-d**2 / 4 sigma**2), that of an image filtered with its PSF; made in Fourier
+    space, where this holds also for a PSF narrower than a pixel.
     """
-    grid = gaussian_filter(rng.standard_normal(place.shape, dtype=np.float32), width_px, mode="wrap")
-    # exact variance of the filter: smooth a unit impulse once
-    impulse = np.zeros((32, 32))
-    impulse[16, 16] = 1.0
-    grid /= np.sqrt(np.sum(gaussian_filter(impulse, width_px, mode="wrap") ** 2))
+    side = len(place)
+    lag = np.minimum(np.arange(side), side - np.arange(side))
+    power = np.clip(np.fft.fft(np.exp(-0.25 * (lag / width_px) ** 2)).real, 0.0, None)
+    amplitude = np.sqrt(power).astype(np.float32)
+    white = np.fft.rfft2(rng.standard_normal(place.shape, dtype=np.float32))
+    grid = np.fft.irfft2(white * amplitude[:, None] * amplitude[None, : side // 2 + 1], s=place.shape)
     cell = np.empty(place.size, dtype=np.float32)
     cell[place.ravel()] = grid.ravel()
     return cell
