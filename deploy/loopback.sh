@@ -10,7 +10,7 @@
 #
 # Environment: LOOPBACK_PORT first of four consecutive ports (default 18080), LOOPBACK_TIME_S limit of the whole run
 # (default 900), LOOPBACK_WINDOWS size of the simulated mission in science windows (default 300), SMOKE_SKIP checks of
-# smoke.py to leave out.
+# smoke.py to leave out, LOOPBACK_THEN a command to run while all is up, with the address as its last argument.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/.." && pwd)
@@ -254,6 +254,13 @@ python "$checkout/deploy/smoke.py" "$base" "${skip[@]}"
 
 step="checking nginx's own errors and cache"
 python "$checkout/deploy/loopback_proxy.py" "$base"
+
+if [ -n "${LOOPBACK_THEN:-}" ]; then
+  step="running $LOOPBACK_THEN"
+  say "$LOOPBACK_THEN"
+  read -ra words <<< "$LOOPBACK_THEN"
+  (cd "$place/home" && "${as_archive[@]}" "${words[@]}" "$base")
+fi
 
 step="backing up and restoring"
 say "backup, and restore onto an empty place"

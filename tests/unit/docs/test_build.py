@@ -16,7 +16,18 @@ def built(checkout, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("docs")
     environment = {**os.environ, "ARCHIPELAGO_DATA": str(target / "data")}
     answer = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", target / "doctrees", checkout / "docs", target],
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-W",
+            "--keep-going",
+            "-q",
+            "-d",
+            target / "doctrees",
+            checkout / "docs",
+            target,
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -32,7 +43,9 @@ def test_every_column_is_on_the_page_of_tables(built):
 
     page = (built / "reference" / "tables.html").read_text(encoding="utf-8")
     for table in load_tables().values():
-        section = re.search(rf'<section id="{table.name.replace(".", "-").replace("_", "-")}".*?</section>', page, re.DOTALL)
+        section = re.search(
+            rf'<section id="{table.name.replace(".", "-").replace("_", "-")}".*?</section>', page, re.DOTALL
+        )
         assert section, table.name
         for column in table.columns:
             assert f'<span class="pre">{column.name}</span>' in section[0], f"{table.name}.{column.name}"

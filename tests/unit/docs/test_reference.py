@@ -27,10 +27,14 @@ def find_variables(path: Path) -> Iterator[str]:
     """Names that a module asks of the environment: os.environ[...], os.environ.get(...), and the settings' readers."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
-            case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name)), ctx=ast.Load()):
+            case ast.Subscript(
+                value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name)), ctx=ast.Load()
+            ):
                 yield name
             case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="environ"), attr="get"), args=[first, *_]):
-                yield from (n.value for n in ast.walk(first) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+                yield from (
+                    n.value for n in ast.walk(first) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+                )
             case ast.Call(func=ast.Name(id=reader), args=[ast.Constant(value=str(name)), *_]) if reader in READERS:
                 yield name
             case _:
@@ -50,7 +54,9 @@ def test_every_setting_is_documented_and_no_other(checkout):
 
 def test_an_undocumented_setting_is_found(tmp_path):
     module = tmp_path / "settings.py"
-    module.write_text("import os\nA = _flag('NEW_FLAG')\nB = os.environ.get('NEW_NAME', '')\nC = os.environ['NEW_KEY']\n")
+    module.write_text(
+        "import os\nA = _flag('NEW_FLAG')\nB = os.environ.get('NEW_NAME', '')\nC = os.environ['NEW_KEY']\n"
+    )
     assert set(find_variables(module)) == {"NEW_FLAG", "NEW_NAME", "NEW_KEY"}
 
 
@@ -106,7 +112,9 @@ def list_routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, 
 
 
 def test_every_address_is_documented_and_no_other(checkout):
-    rows = re.findall(r"^\| `(/\S*)`.*\| `([a-z0-9-]+)` \|$", read_page(checkout, "reference/endpoints.md"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(/\S*)`.*\| `([a-z0-9-]+)` \|$", read_page(checkout, "reference/endpoints.md"), re.MULTILINE
+    )
     documented = {name for _, name in rows}
     named = {name for name, _ in list_routes(get_resolver()) if name}
     assert named == documented
