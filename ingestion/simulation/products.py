@@ -47,7 +47,7 @@ def write_products(
         if done % 10 == 0:
             progress(f"products of sources {done + 1} to {min(done + 10, options.products)}")
         rng = np.random.default_rng([options.seed, 4, number])
-        observation = best_observation(plan, visits["isgri"])
+        observation = best_observation(plan, visits["isgri"], source.name)
         inside = visits["isgri"].of_observation(observation)
         write_long_series(folder, plan, source, visits, response, crab, rng)
         write_spectrum(folder, plan, source, observation, inside, response, rng)

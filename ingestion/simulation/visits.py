@@ -40,10 +40,14 @@ def find_visits(plan: Plan, ra: float, dec: float, instrument: str) -> Visits:
     return Visits(chosen, (seen * good)[chosen])
 
 
-def best_observation(plan: Plan, visits: Visits) -> Observation:
-    """The observation with most effective exposure; `visits` must not be empty."""
-    total = np.bincount(plan.observation[visits.pointing], weights=visits.effective_s, minlength=1)
-    return plan.observations[int(total.argmax())]
+def best_observation(plan: Plan, visits: Visits, target: str) -> Observation:
+    """The observation of `target` with most effective exposure; of any target when none has this name.
+
+    `visits` must not be empty.
+    """
+    total = np.bincount(plan.observation[visits.pointing], weights=visits.effective_s, minlength=len(plan.observations))
+    aimed = total * np.array([observation.target == target for observation in plan.observations])
+    return plan.observations[int((aimed if aimed.any() else total).argmax())]
 
 
 def source_keywords(source: Source) -> dict[str, Keyword]:
