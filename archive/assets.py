@@ -122,7 +122,9 @@ def _install_node_wheel() -> None:
 
 def _run_npm(npm: list[str], work: Path) -> None:
     home = os.environ.get("HOME", "")
+    certificates = Path("/etc/ssl/certs/ca-certificates.crt")  # Node has its own list; the system's may know more
     environment = {
+        **({"NODE_EXTRA_CA_CERTS": str(certificates)} if certificates.exists() else {}),
         **os.environ,
         "npm_config_cache": str(settings.DATA_ROOT / "npm" / "cache"),
         "HOME": home if home and Path(home).is_dir() else str(work),

@@ -3,14 +3,24 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from django.conf import settings
 from django.core.management import call_command
 
+from archive.errors import ArchiveError
 from archive.selectors import current_release
+
+SIZES = {
+    "tiny": {"science_windows": 500, "order": 6, "products": 5},
+    "small": {"science_windows": 2_000, "order": 8, "products": 30},
+    "medium": {"science_windows": 20_000, "order": 8, "products": 60},
+    "full": {"science_windows": 200_000, "order": 9, "products": 100},
+}
+"""Sizes of the simulated mission; INTEGRAL's own had about 200,000 science windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +29,43 @@ class Part:
 
     name: str
     title: str
-    load: Callable[[], None]
+    load: Callable[[TextIO], None]
 
 
 def find_parts(size: str) -> list[Part]:
     """Return all parts for this machine, genuine data first."""
     parts = [Part("isla-products", "genuine ISLA products inside astroquery", _load_isla_products)]
     if shared := find_shared_data():
-        parts.append(Part("shared", f"real INTEGRAL files in {shared}", lambda: _ingest(shared)))
-    parts.append(Part(f"simulation-{size}", f"a simulated mission ({size})", lambda: _load_simulation(size)))
+        parts.append(Part("shared", f"real INTEGRAL files in {shared}", lambda report: _ingest(shared, report)))
+    parts.append(Part(f"simulation-{size}", f"a simulated mission ({size})", lambda report: _simulate(size, report)))
     return parts
 
 
-def missing_parts(size: str) -> Iterator[Part]:
-    """Yield the parts that this archive does not hold yet; a part counts as held once its loop body has ended."""
+def missing_parts(size: str) -> list[Part]:
+    """Return the parts that this archive does not hold yet."""
     held = _read_held()
-    for part in find_parts(size):
-        if part.name not in held:
-            yield part
-            held.append(part.name)
-            _write_held(held)
+    return [part for part in find_parts(size) if part.name not in held]
+
+
+def load_part(part: Part) -> None:
+    """Bring a part in and remember it; the reports of the commands go to ``<data>/log/demo.log``.
+
+    Raises
+    ------
+    ArchiveError
+        If its delivery was refused; nothing of it is in the archive then.
+    """
+    log = settings.DATA_ROOT / "log" / "demo.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as report:
+        report.write(f"== {part.title}\n")
+        try:
+            part.load(report)
+        except SystemExit as refusal:
+            raise ArchiveError(
+                f"{part.title}: the delivery was refused and nothing of it is in; {log} says why."
+            ) from refusal
+    _write_held([*_read_held(), part.name])
 
 
 def find_shared_data() -> Path | None:
@@ -47,20 +74,22 @@ def find_shared_data() -> Path | None:
     return directory if directory.is_dir() else None
 
 
-def _ingest(directory: Path) -> None:
-    call_command("ingest", str(directory))
+def _ingest(directory: Path, report: TextIO) -> None:
+    call_command("ingest", str(directory), stdout=report)
 
 
-def _load_isla_products() -> None:
+def _load_isla_products(report: TextIO) -> None:
     directory = _work_directory("isla-products")
-    call_command("demo_products", str(directory))
-    _ingest(directory)
+    call_command("demo_products", str(directory), stdout=report)
+    _ingest(directory, report)
+    shutil.rmtree(directory)
 
 
-def _load_simulation(size: str) -> None:
+def _simulate(size: str, report: TextIO) -> None:
     directory = _work_directory(f"simulation-{size}")
-    call_command("simulate", str(directory), size=size)
-    _ingest(directory)
+    call_command("simulate", str(directory), **SIZES[size])
+    _ingest(directory, report)
+    shutil.rmtree(directory)  # the archive has its own copies
 
 
 def _work_directory(name: str) -> Path:

@@ -8,7 +8,7 @@ One directory, the *cluster root*, holds everything::
     <root>/start.lock   held while somebody starts it
     <root>/server.log   what the server says
 
-The server listens on its socket only. The reasons are in docs/decisions/0002-embedded-postgresql.md.
+The server listens on its socket only. The reasons are in docs/decisions/0004-embedded-postgresql.md.
 """
 
 import atexit
