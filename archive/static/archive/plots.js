@@ -22,6 +22,8 @@ const AXES = {
   ijd: { label: "IJD (TT)", convert: (mjd) => mjd - IJD_ZERO_MJD, time: false, day: 1 },
 };
 
+const PLACES = { LOCAL: "the spacecraft", SOLARSYSTEM: "the barycentre of the solar system", UNKNOWN: "a place that the file does not state" };
+
 function remember(name, value, standard) {
   const query = params();
   if (value === standard) {
@@ -90,7 +92,7 @@ function align(curves) {
   return curves.length === 1 ? [curves[0].x, curves[0].y] : uPlot.join(curves.map((curve) => [curve.x, curve.y]));
 }
 
-function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog }) {
+function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog, yDown }) {
   const [ink, muted, rule] = [css("--ink"), css("--muted"), css("--rule")];
   const font = `12px ${css("--sans")}`;
   const axis = (label, size) => ({
@@ -103,8 +105,8 @@ function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog }) {
     cursor: { drag: { x: true, y: true, uni: 24 }, points: { size: 7 } },
     tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), "Etc/UTC"),
     scales: {
-      x: { time: xTime, distr: xLog ? 3 : 1 },
-      y: { distr: yLog ? 3 : 1, range: yLog ? undefined : (_, low, high) => padded(curves, low, high) },
+      x: { time: xTime, distr: xLog ? 3 : 1, range: xLog ? undefined : (_, low, high) => widened(low, high) },
+      y: { distr: yLog ? 3 : 1, dir: yDown ? -1 : 1, range: yLog ? undefined : (_, low, high) => padded(curves, low, high) },
     },
     axes: [axis(xLabel, 40), { ...axis(yLabel, 64), values: yLog ? logValues : undefined }],
     series: [
@@ -128,6 +130,11 @@ function logValues(plot, splits) {
 
 function shortNumber(value) {
   return value >= 0.001 && value < 1e5 ? String(Number(value.toPrecision(6))) : value.toExponential(0);
+}
+
+function widened(low, high) {
+  const margin = (high - low || Math.abs(high) * 1e-3 || 1) * 0.02;
+  return [low - margin, high + margin];
 }
 
 function padded(curves, low, high) {
@@ -160,6 +167,7 @@ class PlotBox {
     this.standardScale = this.isSpectrum ? "log" : "linear";
     this.scale = ["log", "linear"].includes(query.get(this.scaleName)) ? query.get(this.scaleName) : this.standardScale;
     box.querySelector(".plot-tools").hidden = false;
+    this.target.querySelector(".loading").textContent = "Loading the points…";
     box.addEventListener("click", (event) => this.press(event.target.closest("button")));
     new ResizeObserver(() => this.plot?.setSize({ width: this.target.clientWidth, height: this.plot.height })).observe(this.target);
   }
@@ -234,15 +242,15 @@ class PlotBox {
     const hidden = all.reduce((sum, curve) => sum + (log ? curve.value.filter((value) => value !== null && value <= 0).length : 0), 0);
     const count = all.reduce((sum, curve) => sum + curve.value.filter((value) => value !== null).length, 0);
     const quantity = all[0]?.quantity ?? "rate";
-    const places = [...new Set(all.map((curve) => curve.time_reference))].join(", ");
+    const places = [...new Set(all.map((curve) => PLACES[curve.time_reference] ?? PLACES.UNKNOWN))].join(", ");
     const simulated = documents.some((item) => item.simulated) ? " Simulated data." : "";
     const bins = this.bin ? `means weighted by 1/error² in bins of ${this.bin} d` : "points as stored";
     const lost = hidden ? ` ${hidden} points at or below zero cannot stand on a log scale and are not drawn.` : "";
     const remarks = [...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => ` ${text}.`).join("");
     return {
       curves,
-      note: `${count} points, ${bins}, 1σ errors; times TT at ${places}.${lost}${simulated}${remarks}`,
-      look: { xLabel: axis.label, yLabel: `${quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log },
+      note: `${count} points, ${bins}, 1σ errors; times hold at ${places}.${lost}${simulated}${remarks}`,
+      look: { xLabel: axis.label, yLabel: `${quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log, yDown: quantity === "magnitude" },
     };
   }
 

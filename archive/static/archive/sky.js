@@ -123,7 +123,7 @@ async function start() {
   const first = surveys.find((survey) => survey.id === state.survey) ?? surveys.find((survey) => survey.quantity === "significance") ?? surveys[0];
   const cooFrame = state.fov >= 90 ? "galactic" : "ICRSd";
   aladin = A.aladin("#aladin", {
-    survey: first?.url ?? `${location.origin}/hips/none`, fov: state.fov, cooFrame, projection: state.fov >= 120 ? "MOL" : "TAN",
+    survey: [], hipsList: [], samp: false, log: false, fov: state.fov, cooFrame, projection: state.fov >= 120 ? "MOL" : "TAN",
     showReticle: true, showZoomControl: true, showLayersControl: false, showGotoControl: false, showShareControl: false,
     showFullscreenControl: true, showFrame: true, showCooGrid: false, showSimbadPointerControl: false, showContextMenu: false,
     showProjectionControl: true, showStatusBar: false, backgroundColor: "rgb(8,19,28)",

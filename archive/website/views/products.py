@@ -111,11 +111,18 @@ def product_points(request: HttpRequest, product_id: str) -> HttpResponse:
         )
     table = tables[chosen]
     context = {
-        "section": "products", "product": row, "tables": list(enumerate(tables)), "table": table, "part": chosen, "start": start,
-        "rows": table.rows(start, start + TABLE_ROWS), "stop": min(start + TABLE_ROWS, len(table)), "count": len(table),
+        "section": "products",
+        "product": row,
+        "tables": list(enumerate(tables)),
+        "table": table,
+        "part": chosen,
+        "start": start,
+        "rows": table.rows(start, start + TABLE_ROWS),
+        "stop": min(start + TABLE_ROWS, len(table)),
+        "count": len(table),
         "next": start + TABLE_ROWS if start + TABLE_ROWS < len(table) else None,
         "previous": max(0, start - TABLE_ROWS) if start else None,
-    }  # fmt: skip
+    }
     name = "archive/parts/points.html" if request.htmx else "archive/points.html"
     return render(request, name, context)
 
