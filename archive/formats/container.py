@@ -151,5 +151,10 @@ def open_fits(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[FitsFile]
         warnings.simplefilter("always", AstropyWarning)
         hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False)
     noted = [Finding("FITS-NOTE", "info", text) for text in dict.fromkeys(str(warning.message) for warning in said)]
-    with hdus:
-        yield FitsFile(hdus, (*findings, *noted))
+    try:
+        with hdus:
+            yield FitsFile(hdus, (*findings, *noted))
+    except fits.VerifyError as error:  # astropy parses a card when it is first asked for
+        raise refuse(
+            "FITS-CARD", "a header card cannot be parsed", found=str(error)[:120], expected="KEYWORD = value"
+        ) from error

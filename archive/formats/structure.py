@@ -402,7 +402,7 @@ def _check_sums(hdu: Hdu, content: bytes) -> Iterator[Finding]:
         return  # the padding is short; said elsewhere
     fix = "Recompute the checksums after the last change of the file."
     data_sum = _ones_sum(data)
-    declared = hdu.cards.get("DATASUM", "")
+    declared = hdu.cards.get("DATASUM", "").strip()
     if declared.isdigit() and int(declared) != data_sum:
         yield Finding(
             "FITS-DATASUM",

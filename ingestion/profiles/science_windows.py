@@ -19,6 +19,7 @@ from ingestion.rows import ScienceWindowRow
 # A window lasts minutes to hours; staring observations reach a day, never more than one revolution.
 MAX_WINDOW_D = 3.0
 MAX_GOOD_S = MAX_WINDOW_D * SECONDS_PER_DAY
+MAX_MJD = 100_000.0
 
 LIST_NAME = "science_window_list"
 LIST_COLUMNS = (
@@ -63,7 +64,15 @@ def read_list(path: Path) -> Content:
             "dec": pointing[1] if pointing else None,
         }
         _check_revolution(line, scw_id)
-        kept.append((line, values, line.number_required("tstart_mjd"), line.number_required("tstop_mjd"), scale))
+        kept.append(
+            (
+                line,
+                values,
+                line.number_required("tstart_mjd", 0.0, MAX_MJD, "d"),
+                line.number_required("tstop_mjd", 0.0, MAX_MJD, "d"),
+                scale,
+            )
+        )
     _say_padded(padded, findings)
     return Content(rows=list(_rows(kept, ("tstart_mjd", "tstop_mjd"))), findings=findings.finish())
 
@@ -132,7 +141,15 @@ def read_heasarc(path: Path) -> Content:
         for instrument in _GOOD:
             values[f"good_{instrument}_s"] = line.number_or_none(f"good_{instrument}", 0.0, MAX_GOOD_S, "s")
         _check_kind(line, scw_id)
-        kept.append((line, values, line.number_required("start_date"), line.number_required("end_date"), "UTC"))
+        kept.append(
+            (
+                line,
+                values,
+                line.number_required("start_date", 0.0, MAX_MJD, "d"),
+                line.number_required("end_date", 0.0, MAX_MJD, "d"),
+                "UTC",
+            )
+        )
     _say_padded(padded, findings)
     return Content(rows=list(_rows(kept, ("start_date", "end_date"))), findings=findings.finish())
 
@@ -180,7 +197,7 @@ def _rows(
 ) -> list[ScienceWindowRow]:
     """Convert times together and build the rows that are usable."""
     start, stop = (np.array([item[position] for item in kept], dtype=np.float64) for position in (2, 3))
-    utc = np.array([item[4] == "UTC" for item in kept], dtype=bool)
+    utc = np.array([item[4] == "UTC" for item in kept], dtype=bool) & np.isfinite(start) & np.isfinite(stop)
     if utc.any():
         start[utc], stop[utc] = mjd_tt_from_mjd_utc(start[utc]), mjd_tt_from_mjd_utc(stop[utc])
     rows = []
