@@ -25,7 +25,7 @@ MARKER = "simulation.json"
 _DELIVERIES = ("mission", "catalogues", "products", "maps")
 
 
-def write_mission(directory: Path, options: SimulationOptions, progress: Callable[[str], None]) -> None:
+def write_mission(directory: Path, options: SimulationOptions, progress: Callable[[str], None]) -> bool:
     """Write the simulated mission that `options` describe to `directory`, as four deliveries.
 
     The folder is made if need be. When it already holds this very mission, complete, nothing is done; a mission left
@@ -37,6 +37,11 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
     options : size, resolution and seed
     progress : called with one line of text before each step
 
+    Returns
+    -------
+    bool
+        Whether it was written; False when it was there already.
+
     Raises
     ------
     UsageError
@@ -45,8 +50,8 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
         If a file cannot be written; the folder then stays marked as incomplete.
     """
     if _prepare(directory, options):
-        progress(f"the simulated mission in {directory} is complete already")
-        return
+        progress(f"the simulated mission in {directory} is there already, complete")
+        return False
     sources = load_sources()
     progress(f"pointing plan of {options.science_windows} science windows")
     plan = make_plan(options, sources)
@@ -125,6 +130,7 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
         ),
     )
     _mark(directory, options, "complete")
+    return True
 
 
 def _prepare(directory: Path, options: SimulationOptions) -> bool:

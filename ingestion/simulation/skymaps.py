@@ -22,7 +22,7 @@ ISGRI_PSF_ARCMIN = 12.0
 JEMX_PSF_ARCMIN = 3.35
 _SHORTEST_EXPOSURE_S = 100.0
 _BRIGHT_MCRAB = 100.0
-_HALO_SHARE = 0.004
+_HALO_PER_MCRAB = 0.004
 _HALO_DEG = 4.0
 
 
@@ -72,8 +72,8 @@ def psf_fwhm_arcmin(instrument: str, order: int) -> float:
 class Sky:
     """What the noise of every band has in common; arrays (12 * 4**order,), NESTED, float32.
 
-    `exposure` (s) by instrument, 0 where nothing was observed; `factor`, true over statistical noise; `halo`
-    (mCrab), the extra noise around bright sources.
+    `exposure` (s) by instrument, 0 where nothing was observed; `factor`, true over statistical noise; `halo`,
+    the extra noise around bright sources, in units of the statistical noise.
     """
 
     order: int
@@ -134,7 +134,7 @@ def make_sky(plan: Plan, sources: tuple[Source, ...], order: int) -> Sky:
         factor[ipix] = noise_factor(vectors)
         for source in bright:
             distance = np.degrees(np.arccos(np.clip(vectors @ vector(source.ra, source.dec), -1.0, 1.0)))
-            halo[ipix] += source.flux_20_60_mcrab * _HALO_SHARE * np.exp(-distance / _HALO_DEG)
+            halo[ipix] += source.flux_20_60_mcrab * _HALO_PER_MCRAB * np.exp(-distance / _HALO_DEG)
     return Sky(order, exposure, factor, halo)
 
 
@@ -154,7 +154,7 @@ def make_noise(band: Band, sky: Sky, rng: np.random.Generator) -> tuple[Float32A
     for base in range(12):
         part = slice(base * place.size, (base + 1) * place.size)
         # statistics and halos are independent, so one noise field with their joint error serves both
-        error = np.sqrt(variance[part] * sky.factor[part] ** 2 + sky.halo[part] ** 2)
+        error = np.sqrt(variance[part] * (sky.factor[part] ** 2 + sky.halo[part] ** 2))
         flux[part] = _smooth_noise(place, width_px, rng) * error
     return flux, variance
 

@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 products=options["products"],
             )
-            write_mission(options["directory"], wanted, self._say)
+            written = write_mission(options["directory"], wanted, self._say)
         except ArchiveError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -63,7 +63,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"the simulated mission could not be written: {where}: {error.strerror or error}"
             ) from error
-        self.stdout.write(f"Simulated mission written to {options['directory']} (all of it is labelled simulated).")
+        if written:
+            self.stdout.write(f"Simulated mission written to {options['directory']} (all of it is labelled simulated).")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
