@@ -61,7 +61,7 @@ def psf_fwhm_arcmin(instrument: str, order: int) -> float:
     Examples
     --------
     >>> psf_fwhm_arcmin("IBIS", 8), round(psf_fwhm_arcmin("JEMX", 8), 2), psf_fwhm_arcmin("JEMX", 10)
-    (12.0, 14.15, 3.35)
+    (12.0, 14.14, 3.35)
     """
     own = ISGRI_PSF_ARCMIN if instrument == "IBIS" else JEMX_PSF_ARCMIN
     pixel_arcmin = 60.0 * np.degrees(np.sqrt(4.0 * np.pi / (12 * 4**order)))
