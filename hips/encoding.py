@@ -55,16 +55,32 @@ def encode_fits_picture(picture: FloatArray, *, unit: str) -> bytes:
 
 def encode_fits_header(cards: Mapping[str, str | int | float]) -> bytes:
     """FITS file without data whose header says where a HiPS comes from; text is cut to what a card can hold."""
-    lines = [f"SIMPLE  = {'T':>20}", _integer_card("BITPIX", 8), _integer_card("NAXIS", 0)]
-    for name, value in cards.items():
-        match value:
-            case str():
-                lines.append(_text_card(name, value))
-            case int():
-                lines.append(_integer_card(name, value))
-            case _:
-                lines.append(_float_card(name, value))
-    return _header_bytes(lines)
+    return _header_bytes([*_EMPTY_PRIMARY, *_cards(cards)])
+
+
+def encode_fits_ranges(ranges: NDArray[np.int64], cards: Mapping[str, str | int | float]) -> bytes:
+    """FITS file with a binary table of one column of 64-bit integers: first and end of each range in turn.
+
+    Parameters
+    ----------
+    ranges : (n, 2), int64
+    cards : mapping
+        Keywords of the table; TFORM1 must be ``1K``.
+    """
+    table = [
+        "XTENSION= 'BINTABLE'",
+        _integer_card("BITPIX", 8),
+        _integer_card("NAXIS", 2),
+        _integer_card("NAXIS1", 8),
+        _integer_card("NAXIS2", ranges.size),
+        _integer_card("PCOUNT", 0),
+        _integer_card("GCOUNT", 1),
+        _integer_card("TFIELDS", 1),
+        *_cards(cards),
+    ]
+    data = ranges.astype(">i8").tobytes()
+    primary = _header_bytes([*_EMPTY_PRIMARY, f"EXTEND  = {'T':>20}"])
+    return b"".join((primary, _header_bytes(table), data, b"\x00" * (-len(data) % _FITS_BLOCK)))
 
 
 def encode_png(indices: NDArray[np.uint8], palette: bytes | None = None) -> bytes:
@@ -121,6 +137,9 @@ def _mandatory_cards(columns: int, rows: int) -> list[str]:
     ]
 
 
+_EMPTY_PRIMARY = (f"SIMPLE  = {'T':>20}", f"BITPIX  = {8:>20d}", f"NAXIS   = {0:>20d}")
+
+
 def _tile_wcs_cards(order: int, ipix: int, width: int) -> list[str]:
     """World coordinates of a tile in the plane of the HPX projection.
 
@@ -164,6 +183,19 @@ def _even_bits(number: int) -> int:
         number >>= 2
         place += 1
     return result
+
+
+def _cards(cards: Mapping[str, str | int | float]) -> list[str]:
+    lines = []
+    for name, value in cards.items():
+        match value:
+            case str():
+                lines.append(_text_card(name, value))
+            case int():
+                lines.append(_integer_card(name, value))
+            case _:
+                lines.append(_float_card(name, value))
+    return lines
 
 
 def _integer_card(name: str, value: int) -> str:

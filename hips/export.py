@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from archive.errors import NotFoundError, StorageError, UsageError
 from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
-from hips.services import OpenSurvey, make_document
+from hips.services import OpenSurvey, make_document, survey_properties
 from hips.tiles import ALLSKY_ORDER
 
 MARKER = ".archipelago-export.json"
@@ -66,6 +67,7 @@ def export_survey(
         else:
             _write(path, body)
             written += 1
+    _write(directory / "index.html", _landing_page(opened).encode())
     if progress is not None:
         progress(len(addresses), len(addresses))
     return Exported(written, unchanged, absent, size)
@@ -81,6 +83,21 @@ def list_addresses(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) 
         if opened.grid.tile_order >= ALLSKY_ORDER:
             yield AllskyAddress(ALLSKY_ORDER, file_format)
     yield from (DocumentAddress(name) for name in ("Moc.fits", "metadata.fits", "properties"))
+
+
+def _landing_page(opened: OpenSurvey) -> str:
+    """What a browser shows of a copy; the page of the archive itself has a viewer."""
+    title = html.escape(opened.survey.title)
+    lines = [
+        f"<tr><th>{html.escape(key)}</th><td>{html.escape(value)}</td></tr>"
+        for key, value in survey_properties(opened).items()
+    ]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
+        f"<body><h1>{title}</h1>\n<p>A HiPS: open this address or directory in a sky viewer such as Aladin.</p>\n"
+        f'<p><a href="properties">properties</a> <a href="Moc.fits">Moc.fits</a></p>\n'
+        "<table>\n" + "\n".join(lines) + "\n</table></body></html>\n"
+    )
 
 
 def _claim(opened: OpenSurvey, directory: Path, formats: tuple[str, ...]) -> None:

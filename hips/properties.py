@@ -90,7 +90,7 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
         "data_pixel_bitpix": "-32",
         "hips_pixel_scale": f"{pixel_degrees:.6g}",
         "hips_pixel_cut": f"{facts.cuts.low:.6g} {facts.cuts.high:.6g}",
-        "hips_data_range": f"{facts.summary.minimum:.6g} {facts.summary.maximum:.6g}",
+        "hips_data_range": _format_range(facts.summary.minimum, facts.summary.maximum),
         "hips_hierarchy": "mean",
         "hips_bunit": survey.unit,
         "hips_estsize": str(_estimate_kilobytes(facts)),
@@ -200,6 +200,12 @@ def _estimate_kilobytes(facts: HipsFacts) -> int:
     width = facts.grid.tile_width
     tiles = max(1.0, 12 * 4**facts.grid.tile_order * facts.sky_fraction * 4 / 3)
     return math.ceil(tiles * (2880 * math.ceil((4 * width * width) / 2880) + 2880 + width * width) / 1024)
+
+
+def _format_range(low: float, high: float) -> str:
+    """Two different numbers, or nothing: a range from a number to itself is none."""
+    first, last = f"{low:.6g}", f"{high:.6g}"
+    return f"{first} {last}" if first != last else ""
 
 
 def _one_line(text: str) -> str:

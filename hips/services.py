@@ -23,7 +23,7 @@ from archive.skymaps import MANIFEST, MapVersion, open_version
 from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
 from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_png
-from hips.moc import encode_moc, moc_centre, observed_moc
+from hips.moc import Coverage, encode_moc, observed_coverage
 from hips.preview import read_preview
 from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties
 from hips.surveys import Survey, find_surveys, get_survey, open_pixels
@@ -89,15 +89,18 @@ class OpenSurvey:
         """Display range when nothing else is asked for."""
         return choose_cuts(self.summary, self.survey.quantity)
 
+    @property
+    def coverage(self) -> Coverage:
+        """The observed pixels."""
+        return observed_coverage(self.pixels)
+
     @cached_property
     def facts(self) -> HipsFacts:
         """All that its properties say."""
-        moc = observed_moc(self.pixels)
-        fraction = moc.sky_fraction
+        fraction = self.coverage.sky_fraction
         view = _GALACTIC_CENTRE
         if 0 < fraction < _PARTIAL_SKY:
-            ra, dec = moc_centre(moc)
-            view = View(ra, dec, min(180.0, 250.0 * fraction**0.5))
+            view = View(*self.coverage.centre, min(180.0, 250.0 * fraction**0.5))
         return HipsFacts(
             self.survey, self.version.name, release_time(self.version), builder_name(), self.grid, self.cuts,
             self.summary, fraction, view,
@@ -290,7 +293,7 @@ def _make_text(opened: OpenSurvey, address: DocumentAddress) -> Document:
             text = format_properties(survey_properties(opened))
             return Document(text.encode(), "text/plain; charset=utf-8")
         case "Moc.fits":
-            return Document(encode_moc(observed_moc(opened.pixels)), CONTENT_TYPES["fits"])
+            return Document(encode_moc(opened.coverage), CONTENT_TYPES["fits"])
         case "metadata.fits":
             return Document(_make_metadata(opened), CONTENT_TYPES["fits"])
         case _:

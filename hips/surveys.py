@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from archive.errors import NotFoundError
 from archive.skymaps import MapVersion, SkyMap
-from hips.tiles import Pixels, pixels_from_array, sensitivity, significance
+from hips.tiles import Pixels, exposure, pixels_from_array, sensitivity, significance
 
 SENSITIVITY_SIGMA = 5.0
 QUANTITY_TITLES = {
@@ -92,6 +92,8 @@ def get_survey(version: MapVersion, survey_id: str) -> Survey:
 def open_pixels(version: MapVersion, survey: Survey) -> Pixels:
     """Map the arrays of a survey into memory; values are computed on reading where they are not stored."""
     maps = [pixels_from_array(version.values(source)) for source in survey.sources]
+    if survey.quantity == "exposure":
+        return exposure(maps[0])
     if survey.quantity == "sensitivity":
         return sensitivity(maps[0], n_sigma=SENSITIVITY_SIGMA)
     if len(maps) == 2:

@@ -84,6 +84,16 @@ def significance(flux: Pixels, variance: Pixels) -> Pixels:
     return Pixels(flux.order, read)
 
 
+def exposure(seconds: Pixels) -> Pixels:
+    """Exposure where there is any; a delivery writes 0 where nothing was observed, a HiPS shows nothing there."""
+
+    def read(start: int, stop: int) -> FloatArray:
+        values = seconds.read(start, stop)
+        return np.where(values > 0, values, np.float32(np.nan))
+
+    return Pixels(seconds.order, read)
+
+
 def sensitivity(variance: Pixels, *, n_sigma: float = 5.0) -> Pixels:
     """Flux of a source that stands `n_sigma` above the noise; NaN where the variance is not positive."""
 

@@ -19,6 +19,7 @@ def test_files_are_what_the_server_sends(maps, client, tmp_path, capsys):
     assert "tiles outside the observed sky" in capsys.readouterr().out
     files = tree(target)
     assert files.pop(MARKER)
+    assert "simulated" in files.pop("index.html").read_text()
     for name, path in files.items():
         assert client.get(f"/hips/isgri-20-40-flux/{name}").content == path.read_bytes(), name
     opened = services.open_survey(maps, "isgri-20-40-flux")

@@ -149,3 +149,10 @@ def test_position_of_a_source_is_where_healpix_says():
     values[ipix] = 1
     tile = tiles.read_tile(tiles.pixels_from_array(values), 3, ipix >> 12)
     assert tiles.tile_positions(64)[tuple(np.argwhere(tile == 1)[0])] == ipix % 4096
+
+
+def test_zero_exposure_is_no_exposure():
+    values = np.zeros(12, np.float32)
+    values[3:5] = 100, np.nan
+    shown = tiles.exposure(tiles.pixels_from_array(values))
+    assert np.flatnonzero(np.isfinite(shown.read(0, 12))).tolist() == [3]
