@@ -50,3 +50,12 @@ copy_missing() {
   rm -rf "$aside"
   echo "  $(basename "$to"): $copied new files"
 }
+
+# Make tables and published views; the launcher is asked where no secret key is set, for it makes one.
+migrate() {
+  if [ -n "${ARCHIPELAGO_SECRET_KEY:-}" ]; then
+    (cd / && PYTHONPATH=$checkout PYTHONSAFEPATH=1 ARCHIPELAGO_DATA=$data "$python" -m archive.cli migrate --verbosity 0)
+  else
+    "$checkout/archipelago" migrate --verbosity 0
+  fi
+}

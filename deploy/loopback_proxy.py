@@ -6,13 +6,16 @@ Usage: ``loopback_proxy.py http://127.0.0.1:18080``; with ``--down`` where the a
 import http.client
 import sys
 import urllib.parse
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from smoke import UnexpectedError, ask, require
 
 DIALECTS = {
     "/": ("text/html", "<h1>"),
     "/tap/sync": ("application/x-votable+xml", 'value="ERROR"'),
-    "/api/sources": ("application/json", '"error"'),
+    "/api/v1/sources": ("application/json", '"ServiceUnavailable"'),
     "/hips/list": ("text/plain", "not reachable"),
 }
 """What the words of nginx must be: media type and a mark in the text."""

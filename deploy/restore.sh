@@ -30,7 +30,7 @@ for tree in "${trees[@]}"; do
   if [ -d "$store/$tree" ]; then copy_missing "$store/$tree" "$data/$tree"; fi
 done
 client pg_restore --no-owner --no-privileges --single-transaction --exit-on-error < "$backup/database.dump"
-"$checkout/archipelago" migrate --verbosity 0 # the published views, with this installation's address, and their grants
+migrate # the published views, with this installation's address, and their grants
 
 echo "Checking"
 if [ -d "$data/files" ]; then
