@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("archive.website.urls")),
     path("api/v1/", include("archive.api.urls")),
     path("hips/", include("hips.urls")),
+    path("", include("upper_limits.urls")),
     path("", include("vo.urls")),
 ]
 

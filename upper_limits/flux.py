@@ -10,6 +10,7 @@ All N(E) are in photons cm-2 s-1 keV-1 for unit normalisation; energies in keV. 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class PowerLaw:
     """N(E) = E^-index."""
 
     index: float
-    name: str = "powerlaw"
+    name: ClassVar[str] = "powerlaw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class BrokenPowerLaw:
     index: float
     break_kev: float
     index2: float
-    name: str = "bknpower"
+    name: ClassVar[str] = "bknpower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class CutoffPowerLaw:
 
     index: float
     cutoff_kev: float
-    name: str = "cutoffpl"
+    name: ClassVar[str] = "cutoffpl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class BlackBody:
     """N(E) = E^2 / (exp(E / kt_kev) - 1)."""
 
     kt_kev: float
-    name: str = "bbody"
+    name: ClassVar[str] = "bbody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Band:
     alpha: float
     beta: float
     epeak_kev: float
-    name: str = "grbm"
+    name: ClassVar[str] = "grbm"
 
 
 Model = PowerLaw | BrokenPowerLaw | CutoffPowerLaw | BlackBody | Band
@@ -166,8 +167,6 @@ def check_model(model: Model) -> None:
     """
     for parameter in model.__slots__:
         value = getattr(model, parameter)
-        if parameter == "name":
-            continue
         if not math.isfinite(value) or abs(value) > 1e6:
             raise ValueError(f"{model.name}: {parameter} is {value!r}; expected a finite number of moderate size")
         if parameter.endswith("_kev") and value <= 0.0:

@@ -1,0 +1,336 @@
+"""Reading a request: parameters and lists of positions, each checked, into frozen values. No Django here."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from archive.errors import TooLargeError, UsageError
+from upper_limits.flux import (
+    CRABS,
+    DEFAULT_CRAB,
+    Band,
+    BlackBody,
+    BrokenPowerLaw,
+    CutoffPowerLaw,
+    Model,
+    PowerLaw,
+    check_model,
+)
+from upper_limits.limits import Options
+from upper_limits.statistics import confidence_from_sigma, one_sided_confidence
+
+MAX_POSITIONS = 100_000
+MAX_NAMES = 1_000
+MAX_TEXT = 200
+MAX_BODY_BYTES = 16 * 1024 * 1024
+FORMATS = ("json", "csv", "votable")
+DEFAULT_SIGMA = 3.0
+MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
+    "powerlaw": (PowerLaw, ("index",)),
+    "bknpower": (BrokenPowerLaw, ("index", "break_kev", "index2")),
+    "cutoffpl": (CutoffPowerLaw, ("index", "cutoff_kev")),
+    "bbody": (BlackBody, ("kt_kev",)),
+    "grbm": (Band, ("alpha", "beta", "epeak_kev")),
+}
+_MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in names})
+PARAMETERS = (
+    *("ra", "dec", "position", "name", "instrument", "band", "confidence", "sigma", "sides", "threshold", "power"),
+    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "version", "format"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One position as asked: numbers, or text that is a position or a name. `problem` says why it cannot be used."""
+
+    label: str
+    ra: float = math.nan
+    dec: float = math.nan
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRequest:
+    """A whole request. Empty `instruments` or `bands` mean all."""
+
+    targets: tuple[Target, ...]
+    instruments: tuple[str, ...]
+    bands: tuple[str, ...]
+    options: Options
+    version: str
+    response_format: str
+
+
+def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target, ...] = ()) -> LimitRequest:
+    """Read the parameters of a request; `targets` come from its body and add to those of the parameters.
+
+    Parameters
+    ----------
+    parameters : every value of every parameter, names in lower case
+
+    Raises
+    ------
+    UsageError
+        One sentence: which parameter, what was found, what is expected.
+    TooLargeError
+        If there are more positions or names than the service takes at once.
+    """
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise UsageError(f"there is no parameter {name[:40]!r}; there are {', '.join(PARAMETERS)}")
+    targets = (*targets, *_targets_from_parameters(parameters))
+    if not targets:
+        raise UsageError("no position was given; use ra and dec (ICRS degrees), position, or name")
+    check_size(targets)
+    response_format = _single(parameters, "format", "json").lower()
+    if response_format not in FORMATS:
+        raise UsageError(f"format is {response_format[:40]!r}; expected one of {', '.join(FORMATS)}")
+    return LimitRequest(
+        targets,
+        tuple(_words(parameters.get("instrument", ()))),
+        tuple(_words(parameters.get("band", ()))),
+        read_options(parameters),
+        _single(parameters, "version", ""),
+        response_format,
+    )
+
+
+def check_size(targets: Sequence[Target]) -> None:
+    """Refuse more positions, or more names to look up, than the service takes at once."""
+    _check_count(len(targets))
+    names = sum(1 for target in targets if target.text)
+    if names > MAX_NAMES:
+        raise TooLargeError(
+            f"the list has {names} names; at most {MAX_NAMES} fit one request: give ra and dec, or split"
+        )
+
+
+def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
+    """Read confidence, thresholds, spectral model, Crab convention and flux band."""
+    sides = _single(parameters, "sides", "one")
+    quoted = _confidence(parameters)
+    try:
+        confidence = one_sided_confidence(quoted, sides)  # pyright: ignore[reportArgumentType]
+        model = _model(parameters)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    threshold = _number(parameters, "threshold", 4.5)
+    if not 0.0 < threshold <= 100.0:
+        raise UsageError(f"threshold is {threshold!r}; expected a number of sigma above 0, at most 100")
+    power = _number(parameters, "power", 0.9)
+    if not 0.0 < power < 1.0:
+        raise UsageError(f"power is {power!r}; expected a probability strictly between 0 and 1")
+    crab = _single(parameters, "crab", DEFAULT_CRAB)
+    if crab not in CRABS:
+        raise UsageError(f"crab is {crab[:40]!r}; expected one of {', '.join(CRABS)}")
+    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], _flux_band(parameters))
+
+
+def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], tuple[Target, ...]]:
+    """Read a JSON body: options by name, and ``positions`` or the lists ``ra`` and ``dec`` (and ``label``).
+
+    An element of ``positions`` is ``[ra, dec]``, ``{"ra": ..., "dec": ..., "label": ...}``, ``{"name": ...}``,
+    ``{"position": ...}`` or a text. An element that cannot be used gets a status, the list is answered all the same.
+    """
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"the body is not JSON: {error}") from error
+    if isinstance(content, list):
+        content = {"positions": content}
+    if not isinstance(content, dict):
+        raise UsageError("the JSON body is neither an object nor a list of positions")
+    positions, labels = content.pop("positions", []), content.pop("label", None)
+    targets: list[Target] = []
+    if isinstance(content.get("ra"), list) or isinstance(content.get("dec"), list):
+        targets += _paired(content.pop("ra", None), content.pop("dec", None), labels)
+    elif labels is not None:
+        raise UsageError("label goes with lists of ra and dec; in positions, each element has its own label")
+    if not isinstance(positions, list):
+        raise UsageError("positions is not a list")
+    _check_count(len(positions))
+    targets += [_target_from_json(element) for element in positions]
+    parameters: dict[str, list[str]] = {}
+    for name, value in content.items():
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str | int | float) for one in values):
+            raise UsageError(f"{name[:40]} in the JSON body is not a number, a text or a list of these")
+        parameters[name.lower()] = [str(one) for one in values]
+    return parameters, tuple(targets)
+
+
+def read_csv_targets(body: bytes) -> tuple[Target, ...]:
+    """Read a CSV body with the columns ``ra`` and ``dec`` (and ``name`` or ``label``), or ``name`` alone."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the CSV body is not UTF-8 text (byte {error.start})") from error
+    try:
+        rows = csv.reader(io.StringIO(text), strict=True)
+        header = [name.strip().lower() for name in next(rows, [])]
+        has_position = "ra" in header and "dec" in header
+        label = next((name for name in ("label", "name") if name in header), None)
+        if not has_position and "name" not in header:
+            raise UsageError("the first line of the CSV must name the columns ra and dec (ICRS degrees), or name")
+        targets = []
+        for line, row in enumerate(rows, start=2):
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise UsageError(f"line {line} of the CSV has {len(row)} fields; expected {len(header)}")
+            record = dict(zip(header, row, strict=True))
+            name = record[label].strip() if label else ""
+            targets.append(_from_numbers(record["ra"], record["dec"], name) if has_position else _from_text(name))
+            _check_count(len(targets))
+    except csv.Error as error:
+        raise UsageError(f"the CSV cannot be read: {error}") from error
+    return tuple(targets)
+
+
+def describe_problem(ra: float, dec: float) -> str:
+    """Say what is wrong with a position; empty when nothing is.
+
+    Examples
+    --------
+    >>> describe_problem(10.0, 91.0)
+    'dec is 91.0; expected -90 to 90 degrees'
+    """
+    if not (math.isfinite(ra) and math.isfinite(dec)):
+        return "ra or dec is not a finite number"
+    if not 0.0 <= ra <= 360.0:
+        return f"ra is {ra!r}; expected 0 to 360 degrees"
+    if not -90.0 <= dec <= 90.0:
+        return f"dec is {dec!r}; expected -90 to 90 degrees"
+    return ""
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_POSITIONS:
+        raise TooLargeError(
+            f"the list has {count} or more positions; one request takes at most {MAX_POSITIONS}: split it"
+        )
+
+
+def _targets_from_parameters(parameters: Mapping[str, Sequence[str]]) -> list[Target]:
+    ra, dec = _words(parameters.get("ra", ())), _words(parameters.get("dec", ()))
+    targets = _paired(ra, dec, None)
+    for name in ("position", "name"):
+        for value in parameters.get(name, ()):
+            targets += [_from_text(part.strip()) for part in value.split(";") if part.strip()]
+    return targets
+
+
+def _paired(ra: object, dec: object, labels: object) -> list[Target]:
+    if not isinstance(ra, list) or not isinstance(dec, list) or len(ra) != len(dec):
+        found = " and ".join(str(len(part)) if isinstance(part, list) else "none" for part in (ra, dec))
+        raise UsageError(f"ra and dec do not pair: found {found} values")
+    if labels is not None and (not isinstance(labels, list) or len(labels) != len(ra)):
+        raise UsageError(f"label is not a list of {len(ra)} texts, one for each position")
+    _check_count(len(ra))
+    names = [str(label) for label in labels] if isinstance(labels, list) else [""] * len(ra)
+    return [_from_numbers(*triple) for triple in zip(ra, dec, names, strict=True)]
+
+
+def _target_from_json(element: object) -> Target:
+    match element:
+        case str():
+            return _from_text(element)
+        case [ra, dec]:
+            return _from_numbers(ra, dec, "")
+        case {"ra": ra, "dec": dec, **rest}:
+            return _from_numbers(ra, dec, str(rest.get("label", rest.get("name", ""))))
+        case {"position": str(text)} | {"name": str(text)}:
+            return _from_text(text)
+    return Target("", problem='not a position; expected [ra, dec], {"ra", "dec"}, {"name"} or a text')
+
+
+def _from_numbers(ra: object, dec: object, label: str) -> Target:
+    label = label[:MAX_TEXT]
+    numbers = []
+    for name, value in (("ra", ra), ("dec", dec)):
+        try:
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise ValueError  # noqa: TRY004 - told below like any other value that is no number
+            numbers.append(float(value))
+        except (ValueError, OverflowError):
+            return Target(label, problem=f"{name} is {str(value)[:40]!r}; expected a number, degrees ICRS")
+    return Target(label, numbers[0], numbers[1])
+
+
+def _from_text(text: str) -> Target:
+    if not text or len(text) > MAX_TEXT or not text.isprintable():
+        return Target(text[:MAX_TEXT], problem=f"a name or position is 1 to {MAX_TEXT} printable characters")
+    return Target(text, text=text)
+
+
+def _single(parameters: Mapping[str, Sequence[str]], name: str, default: str) -> str:
+    values = [value.strip() for value in parameters.get(name, ()) if value.strip()]
+    if len(values) > 1:
+        raise UsageError(f"{name} is given {len(values)} times; expected once")
+    return values[0] if values else default
+
+
+def _number(parameters: Mapping[str, Sequence[str]], name: str, default: float) -> float:
+    text = _single(parameters, name, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        raise UsageError(f"{name} is {text[:40]!r}; expected a number") from None
+    if not math.isfinite(number):
+        raise UsageError(f"{name} is {text[:40]!r}; expected a finite number")
+    return number
+
+
+def _words(values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in value.replace(";", ",").replace(",", " ").split()]
+
+
+def _confidence(parameters: Mapping[str, Sequence[str]]) -> float:
+    sigma = _single(parameters, "sigma", "")
+    if not _single(parameters, "confidence", ""):
+        n_sigma = _number(parameters, "sigma", DEFAULT_SIGMA)
+        if not 0.0 < n_sigma <= 8.0:
+            raise UsageError(f"sigma is {n_sigma!r}; expected a number above 0, at most 8")
+        if sigma and _single(parameters, "sides", "one") != "one":
+            raise UsageError("sigma is one-sided; for a two-sided limit give the confidence itself")
+        return confidence_from_sigma(n_sigma)
+    if sigma:
+        raise UsageError("confidence and sigma are two ways to say the same; give one of them")
+    return _number(parameters, "confidence", math.nan)
+
+
+def _model(parameters: Mapping[str, Sequence[str]]) -> Model:
+    name = _single(parameters, "model", "powerlaw")
+    if name not in MODELS:
+        raise UsageError(f"model is {name[:40]!r}; expected one of {', '.join(MODELS)}")
+    kind, wanted = MODELS[name]
+    given = {key for key in _MODEL_PARAMETERS if _single(parameters, key, "")}
+    if name == "powerlaw" and not given:
+        return PowerLaw(2.1)
+    if given != set(wanted):
+        found = ", ".join(sorted(given)) or "none"
+        raise UsageError(f"model {name} takes the parameters {', '.join(wanted)}; found {found}")
+    model = kind(*(_number(parameters, key, math.nan) for key in wanted))
+    check_model(model)
+    return model
+
+
+def _flux_band(parameters: Mapping[str, Sequence[str]]) -> tuple[float, float] | None:
+    text = _single(parameters, "flux_band", "")
+    if not text:
+        return None
+    low, dash, high = text.partition("-")
+    try:
+        band = float(low), float(high)
+    except ValueError:
+        band = (math.nan, math.nan)
+    if not (dash and 0.1 <= band[0] < band[1] <= 1e5):
+        raise UsageError(f"flux_band is {text[:40]!r}; expected two energies in keV, for example 20-100")
+    return band

@@ -1,0 +1,107 @@
+"""Geometry of the plot of limits over energy: plain numbers for an inline SVG, no drawing library."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from upper_limits.limits import DETECTION, LIMIT
+from upper_limits.table import Columns
+
+WIDTH, HEIGHT = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 74, 14, 14, 44
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A label and where it stands, SVG units."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One band: a horizontal bar at `y` from `x1` to `x2`; an arrow down for a limit, an error bar for a detection."""
+
+    x1: float
+    x2: float
+    middle: float
+    y: float
+    error_top: float
+    error_bottom: float
+    detection: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Everything the template draws."""
+
+    marks: tuple[Mark, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    bottom: int = HEIGHT - BOTTOM
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+
+
+def plan_plot(rows: Columns) -> Plot | None:
+    """Place limits and detections of one position in energy flux (erg cm-2 s-1); None when there is nothing to show."""
+    shown = [
+        index
+        for index, status in enumerate(rows["status"])
+        if status in {LIMIT, DETECTION} and _number(rows, "upper_limit_erg", index) > 0.0
+    ]
+    if not shown:
+        return None
+    values = [_value(rows, index) for index in shown]
+    low, high = math.floor(math.log10(min(values)) - 0.15), math.ceil(math.log10(max(values)) + 0.15)
+    energies = [_number(rows, name, index) for index in shown for name in ("erg_min_kev", "erg_max_kev")]
+    x_low, x_high = math.log10(min(energies)) - 0.06, math.log10(max(energies)) + 0.06
+
+    def place_x(energy: float) -> float:
+        return round(LEFT + (math.log10(energy) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT), 1)
+
+    def place_y(flux: float) -> float:
+        logarithm = min(max(math.log10(max(flux, 1e-300)), low), high)
+        return round(TOP + (high - logarithm) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+
+    marks = tuple(_mark(rows, index, place_x, place_y) for index in shown)
+    ladder = [e for e in (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000) if x_low < math.log10(e) < x_high]
+    return Plot(
+        marks,
+        tuple(Tick(place_x(energy), f"{energy}") for energy in ladder),
+        tuple(Tick(place_y(10.0**power), f"{power}") for power in range(low, high + 1)),
+    )
+
+
+def _value(rows: Columns, index: int) -> float:
+    name = "flux_erg" if rows["status"][index] == DETECTION else "upper_limit_erg"
+    return _number(rows, name, index)
+
+
+def _mark(rows: Columns, index: int, place_x: Callable[[float], float], place_y: Callable[[float], float]) -> Mark:
+    low, high = _number(rows, "erg_min_kev", index), _number(rows, "erg_max_kev", index)
+    flux, error = _number(rows, "flux_erg", index), _number(rows, "flux_error_erg", index)
+    detection = rows["status"][index] == DETECTION
+    value = _value(rows, index)
+    what = f"{value:.3g} ± {error:.2g}" if detection else f"< {value:.3g}"
+    simulated = ", simulated" if rows["simulated"][index] else ""
+    return Mark(
+        place_x(low),
+        place_x(high),
+        place_x(math.sqrt(low * high)),
+        place_y(value),
+        place_y(flux + error),
+        place_y(flux - error),
+        detection,
+        f"{rows['instrument'][index]} {rows['band'][index]} keV: {what} erg cm-2 s-1{simulated}",
+    )
+
+
+def _number(rows: Columns, name: str, index: int) -> float:
+    value = rows[name][index]
+    return value if isinstance(value, float) else math.nan

@@ -1,0 +1,217 @@
+"""What the API, the pages and the command do: open the store, find the bands, resolve names, make rows."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from archive import selectors
+from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
+from archive.website.query import PositionQuery, parse_query
+from upper_limits.limits import COLUMNS, FORMULA, model_facts, plan_conversion
+from upper_limits.params import LimitRequest, Target, describe_problem
+from upper_limits.store import BandTotals, LimitStore, build_version, digest_maps, list_stores, open_store
+from upper_limits.table import Columns, Selection, make_rows
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 10_000
+"""Positions computed at once: bounds the memory of any request."""
+
+_INSTRUMENT_ALIASES = {"isgri": "ibis", "ibis/isgri": "ibis"}
+_opened: dict[tuple[str, str], LimitStore] = {}
+_opening = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request that can be answered: every check has passed, rows come from `iter_rows`."""
+
+    request: LimitRequest
+    store: LimitStore
+    selections: tuple[Selection, ...]
+    targets: tuple[Target, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any chosen map comes from a simulation."""
+        return any(one.totals.bands[number].simulated for one in self.selections for number in one.numbers)
+
+
+def build_current_store(report: Callable[[str], None] = lambda _: None) -> LimitStore:
+    """Build the store of the current release's maps, or find that it is there.
+
+    Raises
+    ------
+    UnavailableError
+        If the current release has no sky maps.
+    """
+    maps = selectors.current_map_version()
+    if maps is None:
+        raise UnavailableError("the current release has no sky maps, so there is nothing to compute upper limits from")
+    return build_version(settings.LIMITS_ROOT, maps, report=report)
+
+
+def find_store(version: str = "") -> tuple[LimitStore, tuple[str, ...]]:
+    """Open a version of the store: the one asked for, or the current release's, or the last whole one.
+
+    Returns
+    -------
+    store, notices
+        A notice says when the store is not the one of the current maps.
+
+    Raises
+    ------
+    NotFoundError
+        If the version asked for does not exist.
+    UnavailableError
+        If no version at all can be served.
+    """
+    if version:
+        return _open(version), ()
+    maps = selectors.current_map_version()
+    problem = "the current release has no sky maps"
+    if maps is not None:
+        try:
+            store = _open(maps.name)
+            if store.map_digest == digest_maps(maps):
+                return store, ()
+            problem = f"the upper-limit store {maps.name} was built from other maps"
+        except NotFoundError:
+            problem = f"the upper-limit store of maps {maps.name} is not built yet"
+        except StorageError as error:
+            problem = str(error)
+    logger.error("%s; run: archipelago upper-limits build", problem)
+    for name in list_stores(settings.LIMITS_ROOT):
+        try:
+            store = _open(name)
+        except ArchiveError:
+            continue
+        return store, (f"{problem}; these limits are from version {name}",)
+    raise UnavailableError(
+        f"{problem}: upper limits cannot be served (the operator runs: archipelago upper-limits build)"
+    )
+
+
+def answer(request: LimitRequest) -> Answer:
+    """Check a request against the store and resolve its names.
+
+    Raises
+    ------
+    UsageError, NotFoundError
+        For an unknown instrument, band or version; and, when one position only is asked, for that position.
+    """
+    store, notices = find_store(request.version)
+    selections = _select(store, request.instruments, request.bands)
+    targets = tuple(resolve_target(target) for target in request.targets)
+    if len(targets) == 1 and targets[0].problem:
+        # A list goes on with a status for each row; a single position has nobody else to answer.
+        raise (NotFoundError if request.targets[0].text else UsageError)(targets[0].problem)
+    try:
+        for one in selections:
+            for number in one.numbers:
+                plan_conversion(one.totals.bands[number], request.options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return Answer(request, store, selections, targets, (*notices, *store.notes))
+
+
+def resolve_target(target: Target) -> Target:
+    """Turn text into a position: any usual notation, else a name known to the archive. Never raises."""
+    if target.problem:
+        return target
+    if not target.text:
+        return _with_problem(target, describe_problem(target.ra, target.dec))
+    try:
+        query = parse_query(target.text)
+        if isinstance(query, PositionQuery):
+            return Target(target.text, query.ra, query.dec)
+        source = selectors.resolve_name(target.text)
+        return Target(source.name, source.ra, source.dec)
+    except ArchiveError as error:
+        return _with_problem(target, str(error))
+
+
+def iter_rows(found: Answer) -> Iterator[Columns]:
+    """Yield the table in chunks of positions: every column as a list, rows by position, instrument, band."""
+    for start in range(0, len(found.targets), CHUNK):
+        targets = found.targets[start : start + CHUNK]
+        yield make_rows(found.selections, targets, found.request.options, found.store.map_version, start)
+
+
+def describe(found: Answer) -> dict[str, object]:
+    """Head of an answer: everything that does not differ from row to row."""
+    options = found.request.options
+    return {
+        "service": "Archipelago upper limits",
+        "map_version": found.store.map_version,
+        "simulated": found.simulated,
+        "confidence": options.quoted_confidence,
+        "sides": options.sides,
+        "confidence_one_sided": options.confidence,
+        "threshold_sigma": options.threshold_sigma,
+        "power": options.power,
+        **model_facts(options),
+        "formula": FORMULA,
+        "notices": list(found.notices),
+        "columns": [
+            {"name": column.name, "unit": column.unit, "description": column.description} for column in COLUMNS
+        ],
+        "position_count": len(found.targets),
+        "row_count": len(found.targets) * sum(len(one.numbers) for one in found.selections),
+    }
+
+
+def _open(name: str) -> LimitStore:
+    key = (str(settings.LIMITS_ROOT), name)
+    found = _opened.get(key)
+    if found is None:
+        with _opening:
+            found = _opened[key] = _opened.get(key) or open_store(settings.LIMITS_ROOT, name)
+    return found
+
+
+def _select(store: LimitStore, instruments: Sequence[str], bands: Sequence[str]) -> tuple[Selection, ...]:
+    known = sorted({totals.instrument for totals in store.totals})
+    wanted = {_instrument_key(name) for name in instruments}
+    for name in instruments:
+        if _instrument_key(name) not in {_instrument_key(one) for one in known}:
+            raise UsageError(f"there is no instrument {name[:40]!r}; there are {', '.join(known)}")
+    totals = [one for one in store.totals if not wanted or _instrument_key(one.instrument) in wanted]
+    keys = {_band_key(name) for name in bands}
+    available = {key for one in totals for band in one.bands for key in _keys_of(band)}
+    for name in bands:
+        if _band_key(name) not in available:
+            there = ", ".join(
+                sorted({f"{band.energy_min_kev:g}-{band.energy_max_kev:g}" for t in totals for band in t.bands})
+            )
+            raise UsageError(f"there is no band {name[:40]!r}; there are {there} keV")
+    chosen = [
+        Selection(one, [number for number, band in enumerate(one.bands) if not keys or keys & _keys_of(band)])
+        for one in totals
+    ]
+    return tuple(selection for selection in chosen if selection.numbers)
+
+
+def _instrument_key(name: str) -> str:
+    plain = name.lower().replace("-", "").replace(" ", "")
+    return _INSTRUMENT_ALIASES.get(plain, plain)
+
+
+def _keys_of(band: BandTotals) -> set[str]:
+    return {_band_key(band.band), f"{band.energy_min_kev:g}-{band.energy_max_kev:g}"}
+
+
+def _band_key(name: str) -> str:
+    parts = name.lower().replace("_", "-").split("-")
+    try:
+        return "-".join(f"{float(part):g}" for part in parts)
+    except ValueError:
+        return name.lower()
+
+
+def _with_problem(target: Target, problem: str) -> Target:
+    return Target(target.label or target.text, target.ra, target.dec, target.text, problem)

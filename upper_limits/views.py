@@ -1,0 +1,168 @@
+"""The page of the upper limits: a form, a table, a plot, and the code that gives the same numbers."""
+
+import math
+import shlex
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from archive.errors import ArchiveError
+from archive.faults import find_fault
+from upper_limits import services
+from upper_limits.flux import CRABS
+from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
+from upper_limits.params import PARAMETERS, LimitRequest, read_request
+from upper_limits.plot import plan_plot
+from upper_limits.store import LimitStore
+
+CONFIDENCES = (
+    ("0.9", "90 %"),
+    ("0.95", "95 %"),
+    ("0.97724986805182", "97.72 % (2 sigma)"),
+    ("0.99865010196837", "99.865 % (3 sigma)"),
+)
+DEFAULT_CONFIDENCE = CONFIDENCES[-1][0]
+MAX_PAGE_POSITIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a group of check boxes."""
+
+    value: str
+    label: str
+    checked: bool
+
+
+@require_GET
+def upper_limits(request: HttpRequest) -> HttpResponse:
+    asked = {name.lower(): [value for value in values if value.strip()] for name, values in request.GET.lists()}
+    asked = {name: values for name, values in asked.items() if values and name != "format"}
+    context: dict[str, object] = {"section": "upper-limits", "confidences": CONFIDENCES, "crabs": CRABS.values()}
+    status = 200
+    try:
+        store, notices = services.find_store(_first(asked, "version"))
+        context |= {"store": store, "notices": notices, **_form(store, asked)}
+        if {"position", "name", "ra", "dec"} & set(asked):
+            context |= _result(request, asked)
+    except ArchiveError as error:
+        status = find_fault(error).status
+        context |= {"error": str(error), "form": {name: _first(asked, name) for name in PARAMETERS}}
+    return render(request, "upper_limits/upper_limits.html", context, status=status)
+
+
+def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, object]:
+    limit_request = read_request({"confidence": [DEFAULT_CONFIDENCE], **asked} if "sigma" not in asked else asked)
+    found = services.answer(_shortened(limit_request))
+    columns = next(services.iter_rows(found))
+    width = len(columns["index"]) // len(found.targets)
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    groups = [
+        {
+            "target": target,
+            "rows": rows[number * width : (number + 1) * width],
+            "plot": plan_plot(
+                {name: values[number * width : (number + 1) * width] for name, values in columns.items()}
+            ),
+        }
+        for number, target in enumerate(found.targets)
+    ]
+    head = services.describe(found)
+    query = urlencode(sorted(asked.items()), doseq=True)
+    base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    api = f"{base}{reverse('upper-limits-api')}?{query}"
+    return {
+        "groups": groups,
+        "head": head,
+        "n_dropped": len(limit_request.targets) - len(found.targets),
+        "has_detection": DETECTION in columns["status"],
+        "has_limit": LIMIT in columns["status"],
+        "has_simulated_rows": found.simulated,
+        "conventions": _conventions(found, limit_request.options),
+        "api": api,
+        "csv": f"{api}&format=csv",
+        "votable": f"{api}&format=votable",
+        "permanent": f"{base}{reverse('upper-limits')}?{_pinned(asked, found.store)}",
+        "curl": f"curl {shlex.quote(api)}",
+        "python": PYTHON.format(url=repr(api)),
+    }
+
+
+def _shortened(request: LimitRequest) -> LimitRequest:
+    if len(request.targets) <= MAX_PAGE_POSITIONS:
+        return request
+    return LimitRequest(
+        request.targets[:MAX_PAGE_POSITIONS],
+        request.instruments,
+        request.bands,
+        request.options,
+        request.version,
+        request.response_format,
+    )
+
+
+def _conventions(found: services.Answer, options: Options) -> list[str]:
+    """Bands whose unit cannot be turned into an energy flux, said on the page rather than left blank."""
+    return [
+        f"{one.totals.instrument} {one.totals.bands[number].band} keV ({one.totals.bands[number].unit})"
+        for one in found.selections
+        for number in one.numbers
+        if math.isnan(plan_conversion(one.totals.bands[number], options).to_erg)
+    ]
+
+
+def _form(store: LimitStore, asked: dict[str, list[str]]) -> dict[str, object]:
+    bands = {
+        (band.energy_min_kev, band.energy_max_kev): f"{band.energy_min_kev:g}-{band.energy_max_kev:g}"
+        for totals in store.totals
+        for band in totals.bands
+    }
+    instruments = sorted({totals.instrument for totals in store.totals})
+    wanted_bands, wanted_instruments = set(asked.get("band", ())), set(asked.get("instrument", ()))
+    confidence = _first(asked, "confidence") or ("" if "sigma" in asked else DEFAULT_CONFIDENCE)
+    return {
+        "form": {name: _first(asked, name) for name in PARAMETERS} | {"confidence": confidence},
+        "instrument_choices": [Choice(name, name, name in wanted_instruments) for name in instruments],
+        "band_choices": [Choice(bands[key], bands[key], bands[key] in wanted_bands) for key in sorted(bands)],
+        "other_confidence": confidence if confidence not in dict(CONFIDENCES) else "",
+    }
+
+
+def _pinned(asked: dict[str, list[str]], store: LimitStore) -> str:
+    return urlencode(sorted({**asked, "version": [store.name]}.items()), doseq=True)
+
+
+def _first(asked: dict[str, list[str]], name: str) -> str:
+    return asked.get(name, [""])[0].strip()
+
+
+PYTHON = """\
+import json
+import urllib.request
+
+from scipy.special import log_ndtr, ndtri_exp  # pip install scipy
+from math import log1p, sqrt
+
+URL = {url}
+answer = json.load(urllib.request.urlopen(URL))
+confidence = answer["confidence_one_sided"]
+for row in answer["results"]:
+    if row["flux"] is None:
+        print(row["instrument"], row["band"], row["status"], row["message"])
+        continue
+    # every number is made from the ingredients in the same row
+    error = sqrt(row["variance"]) * row["noise_factor"] * row["k_sys"]
+    limit = row["flux"] - error * ndtri_exp(log1p(-confidence) + log_ndtr(row["flux"] / error))
+    assert abs(limit / row["upper_limit"] - 1) < 1e-6
+    print(
+        row["instrument"], row["band"], "keV", row["status"],
+        f"flux {{row['flux']:.4g}} +- {{error:.2g}} {{row['unit']}},",
+        f"limit {{limit:.4g}} {{row['unit']}} = {{row['upper_limit_erg']}} erg cm-2 s-1,",
+        "simulated" if row["simulated"] else "measured",
+    )
+"""
