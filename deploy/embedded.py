@@ -19,6 +19,7 @@ from archive.postgres.supervisor import DATABASE, ROLE, data_directory, ensure_r
 
 def main(program: str, arguments: Sequence[str]) -> int:
     """Run the program as the account that runs the server; its input and output are ours."""
+    os.umask(0o022)  # the server's own account must pass through the directories that are made here
     root = Path(os.environ.get("ARCHIPELAGO_DATA", CHECKOUT / "var")).resolve() / "postgres"
     try:
         server = ensure_running(root)

@@ -6,7 +6,6 @@
 #
 # Environment: ARCHIPELAGO_DATA, DATABASE_URL (absent: the embedded server), as for the services.
 set -euo pipefail
-umask 027
 . "$(dirname "$0")/common.sh"
 
 [ $# -eq 1 ] || fail "usage: $(basename "$0") BACKUP_DIRECTORY/<UTC time>"
