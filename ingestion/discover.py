@@ -57,7 +57,7 @@ def discover(path: Path) -> Discovery:
     single = not path.is_dir() or path.is_symlink()
     root = path.parent if single else path
     candidates = [path] if single else list(_walk(path, findings))
-    files = []
+    files: list[DiscoveredFile] = []
     for candidate in candidates:
         name = candidate.relative_to(root).as_posix()
         if finding := _refuse_special(candidate, name):
