@@ -11,6 +11,8 @@ from archive.times import ijd_from_mjd_tt, utc_iso_from_mjd_tt
 register = template.Library()
 
 DASH = "–"
+KEV_NM = 1.239841984  # h c
+OPTICAL_BELOW_KEV = 0.01
 
 
 @register.filter
@@ -107,9 +109,13 @@ def dms(dec: float) -> str:
 
 @register.filter
 def band(row: object) -> str:
-    """Write the energy range of a row with `energy_min_kev` and `energy_max_kev`."""
+    """Write the energy range of a row; light in nanometres (E = hc/lambda)."""
     low, high = getattr(row, "energy_min_kev", None), getattr(row, "energy_max_kev", None)
-    return DASH if low is None or high is None else f"{low:.4g}–{high:.4g} keV"
+    if low is None or high is None:
+        return DASH
+    if high < OPTICAL_BELOW_KEV:
+        return f"{KEV_NM / high:.4g}–{KEV_NM / low:.4g} nm"
+    return f"{low:.4g}–{high:.4g} keV"
 
 
 @register.simple_tag(takes_context=True)

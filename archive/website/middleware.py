@@ -28,7 +28,12 @@ def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
     """Add the content security policy to every page."""
 
     def add_headers(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+        if request.path.isprintable():
+            response = get_response(request)
+        else:
+            response = error_page(
+                "The address holds characters that cannot be printed; no page has such an address.", 404
+            )
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
 

@@ -263,7 +263,7 @@ class PlotBox {
     const error = (i) => (energies ? item.error_per_kev[i] : item.error[i]);
     const shown = keep.filter((i) => value(i) !== null && (!log || value(i) > 0));
     const curve = {
-      label: item.title, unit: energies ? "ct/s/keV" : "ct/s", colour: colour(0),
+      label: "spectrum", unit: energies ? "ct/s/keV" : "ct/s", colour: colour(0),
       x: shown.map(middle), y: shown.map(value), error: shown.map(error),
       low: energies ? shown.map((i) => item.energy_min_kev[i]) : null, high: energies ? shown.map((i) => item.energy_max_kev[i]) : null,
     };
