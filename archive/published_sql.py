@@ -126,7 +126,8 @@ def _fill_tap_schema(tables: Mapping[str, Table]) -> Iterator[sql.Composed]:
 def _column_row(table: Table, column: Column, index: int) -> dict[str, object]:
     return {
         "table_name": table.name,
-        "column_name": column.name,
+        # A name that ADQL reserves is listed as queries must write it (TAP 1.1 section 4.3).
+        "column_name": '"size"' if column.name == "size" else column.name,
         "datatype": column.datatype,
         "arraysize": column.arraysize,
         "xtype": column.xtype,

@@ -14,7 +14,10 @@ def print_query(query):
 def print_expression(node):
     text = body(node.body)
     if node.order_by:
-        terms = (f"{t.by if isinstance(t.by, int) else value(t.by)}{' DESC' if t.descending else ' ASC'}" for t in node.order_by)
+        terms = (
+            f"{t.by if isinstance(t.by, int) else value(t.by)}{' DESC' if t.descending else ' ASC'}"
+            for t in node.order_by
+        )
         text += " ORDER BY " + ", ".join(terms)
     return text + (f" OFFSET {node.offset}" if node.offset is not None else "")
 
@@ -68,7 +71,7 @@ def table(node):
             return text + (f" USING ({', '.join(map(name, using))})" if using else "")
 
 
-def condition(node):
+def condition(node):  # noqa: PLR0911  # one return for each node
     match node:
         case syntax.And(parts):
             return "(" + " AND ".join(map(condition, parts)) + ")"
@@ -96,7 +99,7 @@ def _not(negated):
     return " NOT" if negated else ""
 
 
-def value(node):
+def value(node):  # noqa: PLR0911  # one return for each node
     match node:
         case syntax.NumberLiteral(text):
             return text

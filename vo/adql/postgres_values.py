@@ -127,6 +127,8 @@ class ValueWriter:
         arguments = [self.value(argument, indexed=indexed) for argument in value.arguments]
         if name.startswith("CAST "):
             return _cast(value, arguments)
+        if name == "~":
+            return _apply("(~ ({0})::bigint)", *arguments)
         if name == "||":
             return sql.SQL("({})").format(sql.SQL(" || ").join(_apply("({0})::text", a) for a in arguments))
         if set(name.split(" ")) <= set(_OPERATORS):

@@ -34,8 +34,8 @@ def common_meta(metas: list[Meta]) -> Meta | None:
         elif result.kind == meta.kind and result.datatype == meta.datatype:
             datatype = result.datatype
             arraysize = result.arraysize if result.arraysize == meta.arraysize else "*"
-        elif {result.kind, meta.kind} == {"text", "timestamp"}:
-            datatype, arraysize = "char", "*"
+        elif {result.kind, meta.kind} <= {"text", "timestamp"}:
+            datatype, arraysize = "unicodeChar" if "unicodeChar" in {result.datatype, meta.datatype} else "char", "*"
         else:
             return None
         result = Meta(

@@ -11,6 +11,7 @@ from vo.adql.resolved import (
     POINT,
     TEXT,
     TIMESTAMP,
+    UNICODE,
     ColumnUse,
     Constant,
     Meta,
@@ -65,7 +66,7 @@ def resolve_value(node: Value, scope: Scope) -> Typed:  # noqa: PLR0911  # one r
         case NumberLiteral(text):
             return _number(text)
         case StringLiteral(value):
-            return Constant(value, TEXT)
+            return Constant(value, TEXT if value.isascii() else UNICODE)
         case BooleanLiteral(value):
             return Constant(value, BOOLEAN)
         case NullLiteral():
@@ -108,6 +109,11 @@ def need_text(value: Typed, what: str, node: Node, scope: Scope) -> Typed:
     return value
 
 
+def text_meta(*values: Typed) -> Meta:
+    """Return the type of a text made of these values; what may hold more than ASCII is unicodeChar."""
+    return UNICODE if any(value.meta.datatype == "unicodeChar" for value in values) else TEXT
+
+
 def describe(value: Typed) -> str:
     """Name a value's kind for an error message."""
     kind = {"int": "number", "float": "number"}.get(value.meta.kind, value.meta.kind)
@@ -144,7 +150,7 @@ def _chain(node: Chain, scope: Scope) -> Typed:
             if value.meta.kind not in {"text", "timestamp", "int", "float", "null"}:
                 msg = f"|| joins texts, not {describe(value)}"
                 raise scope.error(TypeMismatchError, msg, operand)
-        return Operation("||", tuple(values), TEXT)
+        return Operation("||", tuple(values), text_meta(*values))
     bitwise = operators[0] in {"&", "|", "^"}
     for value, operand in zip(values, nodes, strict=True):
         need_number(value, f"an operand of {operators[0]}", operand, scope)
@@ -240,7 +246,7 @@ def _function(node: FunctionCall, scope: Scope) -> Typed:
             return Operation("COALESCE", values, meta)
         case "LOWER" | "UPPER":
             text = need_text(values[0], f"the argument of {node.name}", node, scope)
-            return Operation(node.name, (text,), TEXT.computed(ucd=text.meta.ucd))
+            return Operation(node.name, (text,), text_meta(text).computed(ucd=text.meta.ucd))
         case "TIMESTAMP":
             if isinstance(values[0], Constant):
                 return _timestamp(values[0], node, scope)
@@ -315,7 +321,7 @@ def _string_agg(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> 
     if not scope.aggregates_allowed:
         msg = "ivo_string_agg cannot stand here: WHERE, ON and GROUP BY look at one row at a time"
         raise scope.error(ADQLError, msg, node)
-    return Operation("IVO_STRING_AGG", values, TEXT)
+    return Operation("IVO_STRING_AGG", values, text_meta(*values))
 
 
 def _healpix_index(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> Typed:

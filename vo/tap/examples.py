@@ -19,20 +19,20 @@ EXAMPLES = (
         "Sources around a position",
         "Sources within 10 degrees of the Crab, nearest first, with their distance in degrees.",
         "SELECT TOP 100 source_id, name, ra, dec,\n"
-        "       DISTANCE(POINT(ra, dec), POINT(83.633, 22.0145)) AS separation_deg\n"
+        "       DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 83.633, 22.0145)) AS separation_deg\n"
         "FROM integral.sources\n"
-        "WHERE CONTAINS(POINT(ra, dec), CIRCLE(83.633, 22.0145, 10)) = 1\n"
+        "WHERE CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 83.633, 22.0145, 10)) = 1\n"
         "ORDER BY separation_deg",
     ),
     Example(
         "name",
         "A source by any of its names",
-        "Names are compared whatever their case; every name of a source leads to its row.",
+        "Every name of a source leads to its row; ILIKE in place of LIKE does not mind upper and lower case.",
         "SELECT DISTINCT s.source_id, s.name, s.ra, s.dec\n"
         "FROM integral.sources AS s\n"
         "JOIN integral.source_names AS n USING (source_id)\n"
-        "WHERE n.name ILIKE '%cyg%'\n"
-        "ORDER BY s.name",
+        "WHERE n.name LIKE '%Cyg%'\n"
+        "ORDER BY name",
     ),
     Example(
         "products",

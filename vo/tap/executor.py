@@ -104,7 +104,7 @@ def explain(error: Exception, timeout_s: float) -> ArchiveError:
             return QueryTimeoutError(
                 f"the query took longer than {timeout_s:g} s and was stopped; narrow it down, or ask for fewer rows"
             )
-        case psycopg.errors.DataException() | psycopg.errors.CardinalityViolation():
+        case psycopg.DataError():
             return QueryFailedError(f"the query cannot be computed: {error.diag.message_primary}")
         case psycopg.errors.OutOfMemory() | psycopg.errors.DiskFull() | psycopg.errors.StatementTooComplex():
             return QueryFailedError("the query needs more memory or disk than it may use; narrow it down")

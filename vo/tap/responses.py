@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from functools import wraps
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -56,10 +57,9 @@ def protocol_view(view: View) -> View:
     return wrapped
 
 
-def base_address(request: HttpRequest, public_url: str) -> str:
+def base_address(request: HttpRequest) -> str:
     """Return the address of the service whose sibling (sync, tables, ...) was asked for.
 
     The same service answers at /tap and at /tap/tap, so its address is that of the request without the last part.
     """
-    path = request.path.rstrip("/").rsplit("/", 1)[0]
-    return f"{public_url}{path}" if public_url else request.build_absolute_uri(path)
+    return f"{settings.PUBLIC_URL}{request.path.rstrip('/').rsplit('/', 1)[0]}"

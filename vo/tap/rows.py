@@ -22,6 +22,20 @@ _NUMBERS = {
     "float": ("float4send", "'NaN'::real"),
     "double": ("float8send", "'NaN'::double precision"),
 }
+_TEXTS = {"char", "unicodeChar"}
+_ASCII = (
+    "CASE WHEN octet_length({0}) = char_length({0}) THEN {0} ELSE (SELECT string_agg("
+    "CASE WHEN ascii(u.c) < 128 THEN u.c ELSE '&#' || ascii(u.c) || ';' END, '' ORDER BY u.n) "
+    "FROM regexp_split_to_table({0}, '') WITH ORDINALITY AS u(c, n)) END"
+)
+_UCS2 = (
+    "(SELECT int4send(COALESCE(sum(CASE WHEN ascii(u.c) > 65535 THEN 2 ELSE 1 END), 0)::int) || "
+    "COALESCE(string_agg(CASE WHEN ascii(u.c) > 65535 "
+    "THEN substring(int4send(55296 + ((ascii(u.c) - 65536) >> 10)) FROM 3) "
+    "|| substring(int4send(56320 + ((ascii(u.c) - 65536) & 1023)) FROM 3) "
+    "ELSE substring(int4send(ascii(u.c)) FROM 3) END, ''::bytea ORDER BY u.n), ''::bytea) "
+    "FROM regexp_split_to_table({0}, '') WITH ORDINALITY AS u(c, n) WHERE u.c <> '')"
+)
 _CONTROL_CHARACTERS = "".join(map(chr, [*range(1, 9), 11, 12, *range(14, 32)]))
 
 
@@ -76,6 +90,10 @@ def _binary_cell(column: OutputColumn) -> Composable:
             "CASE {} WHEN TRUE THEN '\\x54'::bytea WHEN FALSE THEN '\\x46'::bytea ELSE '\\x3f'::bytea END"
         ).format(value)
     text = sql.SQL("COALESCE({}, '')").format(value)
+    if column.meta.datatype == "unicodeChar":
+        return sql.SQL(_UCS2).format(text)
+    # What is declared char but is not ASCII becomes character references: clients decode these bytes as ASCII.
+    text = sql.SQL(_ASCII).format(text)
     fixed = is_fixed_text(column.meta)
     if fixed is None:
         return sql.SQL("int4send(octet_length({0})) || textsend({0})").format(text)
@@ -93,7 +111,7 @@ def tabledata_row(columns: Columns) -> Composable:
 
 def _xml_cell(column: OutputColumn) -> Composable:
     text = text_cell(column)
-    if column.meta.datatype != "char":
+    if column.meta.datatype not in _TEXTS:
         return text
     printable = sql.SQL("translate({}, {}, {})").format(
         text, sql.Literal(_CONTROL_CHARACTERS), sql.Literal("\ufffd" * len(_CONTROL_CHARACTERS))
@@ -109,7 +127,7 @@ def text_cell(column: OutputColumn) -> Composable:
     value = _column(column)
     if column.meta.datatype in {"float", "double"}:
         return sql.SQL("replace(({})::text, 'Infinity', 'Inf')").format(value)
-    if column.meta.datatype == "char":
+    if column.meta.datatype in _TEXTS:
         return value
     return sql.SQL("({})::text").format(value)
 

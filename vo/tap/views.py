@@ -64,7 +64,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "error": error,
         "default_maxrec": DEFAULT_MAXREC,
         "hard_maxrec": HARD_MAXREC,
-        "address": f"{settings.PUBLIC_URL}/tap" if settings.PUBLIC_URL else request.build_absolute_uri("/tap"),
+        "address": f"{settings.PUBLIC_URL}/tap",
     }
     return render(request, "tap/page.html", context, status=400 if error else 200)
 
@@ -76,6 +76,6 @@ def examples(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "tap/examples.html",
-        {"examples": EXAMPLES, "address": base_address(request, settings.PUBLIC_URL)},
+        {"examples": EXAMPLES, "address": base_address(request)},
         content_type="application/xhtml+xml",
     )

@@ -25,7 +25,6 @@ _FEATURES: Sequence[tuple[str, Sequence[str]]] = (
     ("adql-sets", ("UNION", "EXCEPT", "INTERSECT")),
     ("adql-common-table", ("WITH",)),
     ("adql-type", ("CAST",)),
-    ("adql-conditional", ("COALESCE",)),
     ("adql-unit", ("IN_UNIT",)),
     ("adql-offset", ("OFFSET",)),
 )

@@ -2,7 +2,6 @@
 
 import hashlib
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags, quote_etag
@@ -32,7 +31,7 @@ def _xml(request: HttpRequest, document: str) -> HttpResponse:
 @require_safe
 def capabilities(request: HttpRequest) -> HttpResponseBase:
     """What the service can do."""
-    return _xml(request, capabilities_document(base_address(request, settings.PUBLIC_URL)))
+    return _xml(request, capabilities_document(base_address(request)))
 
 
 @protocol_view

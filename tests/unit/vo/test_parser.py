@@ -150,7 +150,9 @@ def test_intersect_binds_tighter_than_union():
 
 
 def test_the_tree_of_a_query():
-    select = parse_query('SELECT TOP 3 COUNT(*) AS n, -a.x FROM t AS a LEFT JOIN "U" b USING (id) WHERE a.x+1*2 >= 5').expression.body
+    select = parse_query(
+        'SELECT TOP 3 COUNT(*) AS n, -a.x FROM t AS a LEFT JOIN "U" b USING (id) WHERE a.x+1*2 >= 5'
+    ).expression.body
     assert isinstance(select, Select)
     assert select.top == 3
     assert select.items[0].value == Aggregate("COUNT", None)

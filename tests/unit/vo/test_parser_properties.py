@@ -1,5 +1,7 @@
 """Random trees printed and parsed again are the same; random text is parsed or refused, never a crash."""
 
+from contextlib import suppress
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,9 +70,7 @@ conditions = st.recursive(
     ),
     max_leaves=5,
 )
-tables = st.builds(
-    syntax.TableName, st.lists(identifiers, min_size=1, max_size=3).map(tuple), st.none() | identifiers
-)
+tables = st.builds(syntax.TableName, st.lists(identifiers, min_size=1, max_size=3).map(tuple), st.none() | identifiers)
 items = st.just((syntax.Star(),)) | st.lists(
     st.builds(syntax.DerivedColumn, values, st.none() | identifiers), min_size=1, max_size=3
 ).map(tuple)
@@ -99,7 +99,11 @@ selects = st.builds(
 orders = st.lists(st.builds(syntax.OrderTerm, st.integers(1, 9) | columns, st.booleans()), max_size=2).map(tuple)
 expressions = st.builds(syntax.SelectExpression, selects, orders, st.none() | st.integers(0, 99))
 bodies = selects | st.builds(
-    syntax.SetOperation, st.sampled_from(["UNION", "EXCEPT", "INTERSECT"]), selects, selects | expressions, st.booleans()
+    syntax.SetOperation,
+    st.sampled_from(["UNION", "EXCEPT", "INTERSECT"]),
+    selects,
+    selects | expressions,
+    st.booleans(),
 )
 queries = st.builds(
     syntax.Query,
@@ -127,10 +131,8 @@ PIECES = [
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join) | st.text(max_size=60))
 def test_any_text_is_parsed_or_refused(text):
-    try:
+    with suppress(ADQLError):
         parse_query(text)
-    except ADQLError as error:
-        assert str(error)
 
 
 @settings(max_examples=150, deadline=None)
@@ -139,7 +141,5 @@ def test_a_damaged_query_is_parsed_or_refused(query, data):
     text = print_query(query)
     place = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 5))
-    try:
+    with suppress(ADQLError):
         parse_query(text[:place] + data.draw(st.sampled_from(PIECES)) + text[place + length :])
-    except ADQLError as error:
-        assert str(error)

@@ -50,7 +50,13 @@ def only(text):
 def test_plain_columns_keep_all_their_metadata():
     column = only("select RA from demo.sources")
     meta = column.meta
-    assert (column.name, meta.datatype, meta.unit, meta.ucd, meta.utype) == ("ra", "double", "deg", "pos.eq.ra;meta.main", "obs:ra")
+    assert (column.name, meta.datatype, meta.unit, meta.ucd, meta.utype) == (
+        "ra",
+        "double",
+        "deg",
+        "pos.eq.ra;meta.main",
+        "obs:ra",
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,9 @@ def test_expressions_have_a_type_a_unit_and_a_meaning(value, datatype, unit, ucd
 
 
 def test_geometries_are_dali_arrays():
-    point, circle, polygon = resolve("select point(ra, dec), circle(ra, dec, 1), polygon(0,0,1,0,1,1) from sources").columns
+    point, circle, polygon = resolve(
+        "select point(ra, dec), circle(ra, dec, 1), polygon(0,0,1,0,1,1) from sources"
+    ).columns
     assert [(c.meta.datatype, c.meta.arraysize, c.meta.xtype) for c in (point, circle, polygon)] == [
         ("double", "2", "point"),
         ("double", "3", "circle"),
@@ -130,7 +138,11 @@ def test_geometries_are_dali_arrays():
         ("select circle(1, 95, 1) from sources", TypeMismatchError, "latitude 95"),
         ("select ra from sources where point(ra, dec) = point(1, 2)", UnsupportedFeatureError, "CONTAINS"),
         ("select polygon(0,0,10,10,10,0,0,10) from sources", TypeMismatchError, "cross"),
-        ("with a as (select 1 from sources), A as (select 2 from aliases) select * from a", AmbiguousNameError, "two queries"),
+        (
+            "with a as (select 1 from sources), A as (select 2 from aliases) select * from a",
+            AmbiguousNameError,
+            "two queries",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_a_reason(text, error, words):

@@ -1,0 +1,34 @@
+"""STILTS taplint on a live server: the stages that ask the sync service and its metadata."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support.archive_rows import deliver, random_sources
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls"), pytest.mark.slow]
+
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS EXA"
+
+
+@pytest.fixture(autouse=True)
+def closed_pools():
+    yield
+    from vo.tap.executor import close_pools
+
+    close_pools()
+
+
+@pytest.mark.timeout(300)
+def test_taplint_finds_no_error_and_no_warning(live_server, settings):
+    from archive.models import Source
+
+    stilts = shutil.which("stilts")
+    if stilts is None:
+        pytest.skip("STILTS is not installed (Debian package stilts)")
+    settings.PUBLIC_URL = live_server.url
+    deliver("random", Source, random_sources(100))
+    command = [stilts, "taplint", f"tapurl={live_server.url}/tap", "report=EWF", "maxrepeat=10", f"stages={STAGES}"]
+    report = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False).stdout
+    assert "Totals: Errors: 0; Warnings: 0; Failures: 0" in report, report

@@ -1,0 +1,61 @@
+"""pyvo against a live server on loopback."""
+
+import pytest
+import pyvo
+from pyvo.dal import DALQueryError
+
+from tests.support.archive_rows import deliver, random_sources
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
+
+
+@pytest.fixture(autouse=True)
+def public_url(settings, live_server):
+    settings.PUBLIC_URL = live_server.url
+
+
+@pytest.fixture
+def sources():
+    from archive.models import Source
+
+    rows = random_sources(300)
+    deliver("random", Source, rows)
+    return rows
+
+
+@pytest.mark.parametrize("base", ["/tap", "/tap/tap"])
+def test_pyvo_searches_a_cone(live_server, sources, base):
+    from astropy.coordinates import SkyCoord
+
+    service = pyvo.dal.TAPService(live_server.url + base)
+    result = service.search(
+        "SELECT source_id, ra, dec FROM integral.sources "
+        "WHERE 1=CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 0.0, 0.0, 2.0)) ORDER BY source_id"
+    )
+    sky = SkyCoord([row["ra"] for row in sources], [row["dec"] for row in sources], unit="deg")
+    near = sky.separation(SkyCoord(0, 0, unit="deg")).deg <= 2
+    assert list(result["source_id"]) == [row["source_id"] for row, inside in zip(sources, near, strict=True) if inside]
+    assert result.fielddescs[1].unit == "deg"
+
+
+def test_pyvo_reads_tables_limits_and_examples(live_server, sources):
+    service = pyvo.dal.TAPService(live_server.url + "/tap")
+    assert service.tables["ivoa.obscore"].columns
+    assert {"integral.sources", "tap_schema.columns"} <= set(service.tables.keys())
+    assert service.hardlimit >= service.maxrec > 100_000
+    assert len(service.examples) > 3
+
+
+def test_pyvo_shows_the_reason_of_an_error(live_server, sources):
+    service = pyvo.dal.TAPService(live_server.url + "/tap")
+    with pytest.raises(DALQueryError, match=r"Unknown table schema\.table"):
+        service.search("select top 10 * from schema.table;")
+    with pytest.raises(DALQueryError, match="did you mean ra"):
+        service.search("select raa from integral.sources")
+
+
+def test_pyvo_sees_that_a_result_is_cut_off(live_server, sources):
+    service = pyvo.dal.TAPService(live_server.url + "/tap")
+    result = service.search("select ra from integral.sources", maxrec=7)
+    assert len(result) == 7
+    assert result.query_status == "OVERFLOW"
