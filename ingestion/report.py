@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from archive.formats.findings import Finding
 from ingestion.services import Report
 
-_SHOWN_PER_RULE = 5
+_SHOWN_PER_RULE = {"error": 5, "warning": 2, "info": 0}
 _VERDICTS = {
     "invalid": "Refused: nothing was loaded, the archive is unchanged.",
     "checked": "Checked: this could be loaded (dry run, the archive is unchanged).",
@@ -25,6 +25,7 @@ def _datasets(report: Report) -> str:
         return ""
     groups: Counter[tuple[str, str]] = Counter()
     files: Counter[tuple[str, str]] = Counter()
+    refused = {finding.path for finding in report.findings if finding.severity == "error"}
     for dataset in report.datasets:
         brought = {
             **dataset.rows,
@@ -32,7 +33,8 @@ def _datasets(report: Report) -> str:
             **({"sky maps": dataset.maps} if dataset.maps else {}),
         }
         shown = dataset.path if dataset.rows else f"({dataset.profile})"
-        for what, count in (brought or {"part of a product": 1}).items():
+        nothing = "nothing: refused" if dataset.path in refused else "part of a product"
+        for what, count in (brought or {nothing: 1}).items():
             groups[shown, what] += count
             files[shown, what] += 1
     lines = [
@@ -71,12 +73,12 @@ def _findings(findings: Iterable[Finding], *, verbose: bool) -> str:
                 continue
             slot = (severity, finding.rule)
             shown[slot] += 1
-            if verbose or (shown[slot] <= _SHOWN_PER_RULE and severity != "info"):
+            if verbose or shown[slot] <= _SHOWN_PER_RULE[severity]:
                 lines.append(str(finding))
     hidden = [
         f"{rule} x {count}"
         for (severity, rule), count in shown.items()
-        if not verbose and (severity == "info" or count > _SHOWN_PER_RULE)
+        if not verbose and count > _SHOWN_PER_RULE[severity]
     ]
     if hidden:
         lines.append(f"In all: {', '.join(hidden)} (--verbosity 2 lists every one).")

@@ -63,7 +63,7 @@ class Finding:
         expected = f" Expected: {self.expected}." if self.expected else ""
         fix = f" {self.fix}" if self.fix else ""
         place = f"{self.place}: " if self.place else ""
-        return f"{self.severity.upper()} {self.rule} {place}{self.message}{found}{expected}{fix}"
+        return f"{self.severity.upper()} {self.rule} {place}{self.message.rstrip('.')}.{found}{expected}{fix}"
 
 
 class FormatError(ArchiveError):

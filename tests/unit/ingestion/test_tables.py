@@ -75,6 +75,15 @@ def test_a_blank_pointing_is_unknown_not_zero(tmp_path):
     assert (row.ra, row.dec) == (None, None)
 
 
+@pytest.mark.parametrize("mark", ["nan", "-", "XXXX", " ", "NULL"])
+def test_marks_of_missing_values(tmp_path, mark):
+    content = read(
+        science_windows.read_list, tmp_path, SCW_HEADER + SCW.replace("1728", mark).replace(",100,", f",{mark},")
+    )
+    assert (content.rows[0].elapsed_s, content.rows[0].good_isgri_s) == (None, None)
+    assert content.findings == ()
+
+
 def test_lost_leading_zeros_are_put_back(tmp_path):
     content = read(science_windows.read_list, tmp_path, SCW_HEADER + SCW.replace("008200200010", "8200200010"))
     assert content.rows[0].scw_id == "008200200010"
