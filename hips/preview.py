@@ -14,7 +14,7 @@ from hips.tiles import Pixels, read_degraded
 WIDTH = 640
 _ORDER = 7
 # ESA 1997, The Hipparcos and Tycho Catalogues (SP-1200), volume 1, equation 1.5.11.
-_GALACTIC_TO_ICRS = np.array([
+GALACTIC_TO_ICRS = np.array([
     [-0.0548755604, 0.4941094279, -0.8676661490],
     [-0.8734370902, -0.4448296300, -0.1980763734],
     [-0.4838350155, 0.7469822445, 0.4559837762],
@@ -55,7 +55,7 @@ def _positions(width: int) -> NDArray[np.int64]:
     latitude = np.arcsin((2 * theta + np.sin(2 * theta)) / math.pi)
     longitude = -math.pi * right[inside] / (2 * np.cos(theta))
     galactic = np.stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
-    east, north, pole = _GALACTIC_TO_ICRS @ galactic
+    east, north, pole = GALACTIC_TO_ICRS @ galactic
     positions = np.full(right.shape, -1, dtype=np.int64)
     positions[inside] = hpx29(np.degrees(np.arctan2(north, east)) % 360, np.degrees(np.arcsin(np.clip(pole, -1, 1))))
     positions.setflags(write=False)
