@@ -28,11 +28,11 @@ EXAMPLES = (
         "name",
         "A source by any of its names",
         "Every name of a source leads to its row; ILIKE in place of LIKE does not mind upper and lower case.",
-        "SELECT DISTINCT s.source_id, s.name, s.ra, s.dec\n"
+        "SELECT DISTINCT s.source_id, s.name AS source_name, s.ra, s.dec\n"
         "FROM integral.sources AS s\n"
         "JOIN integral.source_names AS n USING (source_id)\n"
         "WHERE n.name LIKE '%Cyg%'\n"
-        "ORDER BY name",
+        "ORDER BY source_name",
     ),
     Example(
         "products",
