@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from archive.errors import UnavailableError
 
@@ -36,10 +37,22 @@ class Account:
 
     def run(self, command: Sequence[str | Path], **options: object) -> subprocess.CompletedProcess[str]:
         """Run a command as this account, away from the caller's directory and environment."""
-        identity = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        identity: dict[str, object] = (
+            {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        )
         environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGTZ": "UTC"}
-        arguments = {"cwd": "/", "env": environment, "text": True, "stdin": subprocess.DEVNULL, **identity, **options}
-        return subprocess.run([str(word) for word in command], check=False, **arguments)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        arguments: dict[str, Any] = {
+            "cwd": "/",
+            "env": environment,
+            "text": True,
+            "stdin": subprocess.DEVNULL,
+            **identity,
+            **options,
+        }
+        return cast(
+            "subprocess.CompletedProcess[str]",
+            subprocess.run([str(word) for word in command], check=False, **arguments),
+        )
 
     def can_enter(self, directory: Path) -> bool:
         """Tell whether this account can reach `directory`, by trying it."""
