@@ -12,6 +12,7 @@ from ingestion.delivery import LABEL_NAME
 from ingestion.load import known_sources, load_plan
 from ingestion.pipeline import make_plan
 from ingestion.plan import DatasetCount
+from upper_limits.services import build_current_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +108,8 @@ def run_ingestion(path: Path, *, dry_run: bool = False, say: Callable[[str], Non
     if dry_run:
         return report("checked")
     loaded = load_plan(plan, say)
+    if loaded.maps_changed:
+        # Derived from the maps just published; `archipelago upper-limits build` does the same and can be repeated.
+        build_current_store(say)
     state = "published" if loaded.release else "unchanged"
     return report(state, release=loaded.release, tables=loaded.counts, maps_changed=loaded.maps_changed)

@@ -106,10 +106,9 @@ def answer(request: LimitRequest) -> Answer:
     """
     store, notices = find_store(request.version)
     selections = _select(store, request.instruments, request.bands)
-    targets = tuple(resolve_target(target) for target in request.targets)
-    if len(targets) == 1 and targets[0].problem:
-        # A list goes on with a status for each row; a single position has nobody else to answer.
-        raise (NotFoundError if request.targets[0].text else UsageError)(targets[0].problem)
+    # A list goes on with a status in each row; a single position that cannot be used is an error.
+    resolve = resolve_target if len(request.targets) == 1 else _resolve_or_tell
+    targets = tuple(resolve(target) for target in request.targets)
     try:
         for one in selections:
             for number in one.numbers:
@@ -120,19 +119,31 @@ def answer(request: LimitRequest) -> Answer:
 
 
 def resolve_target(target: Target) -> Target:
-    """Turn text into a position: any usual notation, else a name known to the archive. Never raises."""
+    """Turn text into a position: any usual notation, else a name known to the archive.
+
+    Raises
+    ------
+    UsageError, NotFoundError
+        If it cannot be used: no number, not on the sky, no such name.
+    """
     if target.problem:
-        return target
+        raise UsageError(target.problem)
     if not target.text:
-        return _with_problem(target, describe_problem(target.ra, target.dec))
+        if problem := describe_problem(target.ra, target.dec):
+            raise UsageError(problem)
+        return target
+    query = parse_query(target.text)
+    if isinstance(query, PositionQuery):
+        return Target(target.text, query.ra, query.dec)
+    source = selectors.resolve_name(target.text)
+    return Target(source.name, source.ra, source.dec)
+
+
+def _resolve_or_tell(target: Target) -> Target:
     try:
-        query = parse_query(target.text)
-        if isinstance(query, PositionQuery):
-            return Target(target.text, query.ra, query.dec)
-        source = selectors.resolve_name(target.text)
-        return Target(source.name, source.ra, source.dec)
+        return resolve_target(target)
     except ArchiveError as error:
-        return _with_problem(target, str(error))
+        return Target(target.label or target.text, target.ra, target.dec, target.text, str(error))
 
 
 def iter_rows(found: Answer) -> Iterator[Columns]:
@@ -211,7 +222,3 @@ def _band_key(name: str) -> str:
         return "-".join(f"{float(part):g}" for part in parts)
     except ValueError:
         return name.lower()
-
-
-def _with_problem(target: Target, problem: str) -> Target:
-    return Target(target.label or target.text, target.ra, target.dec, target.text, problem)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, gammaincc, gammainccinv, log_ndtr, ndtr, ndtri, ndtri_exp
+from scipy.special import chdtrc, gammaincc, gammainccinv, log_ndtr, ndtr, ndtri, ndtri_exp  # pyright: ignore[reportMissingTypeStubs]
 
 FloatArray = NDArray[np.float64]
 Sides = Literal["one", "two"]

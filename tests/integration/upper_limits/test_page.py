@@ -1,0 +1,109 @@
+"""The page and the command."""
+
+import html
+import io
+import json
+import re
+
+import pytest
+from django.core.management import call_command
+
+from archive.errors import StorageError, UnavailableError
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_form_is_there_before_anything_is_asked(client, limits):
+    page = client.get("/upper-limits/")
+    assert page.status_code == 200
+    assert 'name="position"' in page.content.decode()
+    assert "40-100" in page.content.decode()
+
+
+def test_a_result_says_simulated_beside_every_number(client, limits):
+    page = client.get("/upper-limits/", {"position": "Crab", "band": "20-40", "confidence": "0.95"})
+    text = page.content.decode()
+    assert page.status_code == 200
+    row = re.search(r'<th scope="row">isgri</th>(.*?)</tr>', text, re.DOTALL)[1]
+    assert row.count('class="limits-simulated">simulated<') == 6
+    assert "detection" in row
+    assert "<svg" in text
+    assert "one-sided" in text
+    assert "10 E^-2.1" in text
+    assert f"version={limits.name}" in html.unescape(text)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "words"),
+    [
+        ({"position": "no such source"}, 404, "no source in the archive is called"),
+        ({"position": "<script>alert(1)</script>"}, 404, "&lt;script&gt;"),
+        ({"position": "10 95"}, 400, "not on the sky"),
+        ({"position": "Crab", "confidence": "2"}, 400, "strictly between 0 and 1"),
+        ({"position": "Crab", "band": "<b>"}, 400, "there is no band"),
+    ],
+)
+def test_errors_are_sentences_on_the_page(client, limits, parameters, status, words):
+    page = client.get("/upper-limits/", parameters)
+    assert page.status_code == status
+    assert words in page.content.decode()
+    assert "<script>alert" not in page.content.decode()
+
+
+def test_outside_coverage_is_said(client, limits):
+    assert "outside coverage" in client.get("/upper-limits/", {"position": "315 -41"}).content.decode()
+
+
+def test_the_page_without_maps_says_so(client, db, roots):
+    page = client.get("/upper-limits/")
+    assert page.status_code == 503
+    assert "no sky maps" in page.content.decode()
+
+
+def test_every_number_can_be_recomputed_by_the_code_on_the_page(client, limits, monkeypatch, capsys):
+    page = client.get("/upper-limits/", {"position": "120 -30"}).content.decode()
+    code = html.unescape(re.search(r'<pre id="limits-python">(.*?)</pre>', page, re.DOTALL)[1])
+
+    def urlopen(url):
+        path = url.removeprefix("http://testserver")
+        return io.BytesIO(client.get(path).getvalue())
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    exec(compile(code, "snippet", "exec"), {})  # noqa: S102 - the page's own snippet, asserting inside
+    printed = capsys.readouterr().out
+    assert printed.count("simulated") == 2
+    assert "isgri 20-40 keV limit" in printed
+
+
+def test_permanent_link_gives_the_same_page_after_a_new_release(client, limits, roots):
+    from tests.integration.upper_limits.conftest import publish
+    from upper_limits.services import build_current_store
+
+    page = client.get("/upper-limits/", {"position": "120 -30"}).content.decode()
+    link = html.unescape(re.search(r'<pre id="limits-link">(.*?)</pre>', page)[1]).removeprefix("http://testserver")
+    row = re.search(r"<tbody>.*?</tbody>", page, re.DOTALL)[0]
+    publish(seed=4)
+    build_current_store()
+    assert re.search(r"<tbody>.*?</tbody>", client.get(link).content.decode(), re.DOTALL)[0] == row
+
+
+def test_the_command_builds_once_lists_and_verifies(roots, db):
+    from tests.integration.upper_limits.conftest import publish
+
+    with pytest.raises(UnavailableError, match="no sky maps"):
+        call_command("upper-limits", "build")
+    publish(seed=5)
+    out = io.StringIO()
+    call_command("upper-limits", "build", stdout=out)
+    assert "is ready: 2 bands" in out.getvalue()
+    again = io.StringIO()
+    call_command("upper-limits", "build", stdout=again)
+    assert again.getvalue().count("\n") == 1
+    names = io.StringIO()
+    call_command("upper-limits", "list", stdout=names)
+    (name,) = names.getvalue().split()
+    manifest = roots.LIMITS_ROOT / name / "manifest.json"
+    assert json.loads(manifest.read_text())["map_version"] == name
+    manifest.write_text("{")
+    with pytest.raises(StorageError, match="1 versions of the store are damaged"):
+        call_command("upper-limits", "verify", stdout=io.StringIO())
