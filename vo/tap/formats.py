@@ -16,6 +16,7 @@ class ResultFormat:
     media_type: str
     aliases: tuple[str, ...]
     extension: str
+    label: str
     description: str
 
 
@@ -25,6 +26,7 @@ FORMATS = (
         "application/x-votable+xml",
         ("votable", "application/x-votable+xml;serialization=binary2", "votable/b2", "votable_binary2"),
         "vot",
+        "VOTable",
         "VOTable, BINARY2",
     ),
     ResultFormat(
@@ -32,12 +34,13 @@ FORMATS = (
         "application/x-votable+xml;serialization=TABLEDATA",
         ("votable/td", "votable_plain", "votabletd"),
         "vot",
+        "VOTable (text)",
         "VOTable, TABLEDATA",
     ),
-    ResultFormat("TABLEDATA", "text/xml", ("application/xml",), "xml", "VOTable, TABLEDATA, as plain XML"),
-    ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "Comma-separated values"),
-    ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "Tab-separated values"),
-    ResultFormat("json", "application/json", ("json",), "json", "JSON: metadata and rows"),
+    ResultFormat("TABLEDATA", "text/xml", ("application/xml",), "xml", "XML", "VOTable, TABLEDATA, as plain XML"),
+    ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "CSV", "Comma-separated values"),
+    ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "TSV", "Tab-separated values"),
+    ResultFormat("json", "application/json", ("json",), "json", "JSON", "JSON: metadata and rows"),
 )
 
 
