@@ -19,7 +19,7 @@ from archive.errors import NotFoundError, UsageError
 FloatArray = NDArray[np.float32]
 
 MAX_TILE_WIDTH = 512
-MIN_TILE_WIDTH = 64
+MIN_TILE_WIDTH = 8
 ALLSKY_ORDER = 3
 ALLSKY_THUMBNAIL = 64
 # The pixel value which the HEALPix libraries write where nothing was seen.
@@ -114,7 +114,9 @@ class Grid:
 
 
 def grid_of_order(order: int) -> Grid:
-    """Tiles of a map: order 3 where possible, 64 to 512 pixels wide.
+    """Tiles of a map: order 3 where possible, 8 to 512 pixels wide.
+
+    Below order 3 there is no tile for a sky viewer to begin with: Aladin Lite 3.8.2 fetches them and draws nothing.
 
     Examples
     --------
@@ -123,7 +125,7 @@ def grid_of_order(order: int) -> Grid:
     >>> grid_of_order(13)
     Grid(tile_order=4, tile_width=512)
     >>> grid_of_order(7)
-    Grid(tile_order=1, tile_width=64)
+    Grid(tile_order=3, tile_width=16)
     """
     wanted = 1 << max(order - ALLSKY_ORDER, 0)
     width = min(max(wanted, MIN_TILE_WIDTH), MAX_TILE_WIDTH, 1 << order)
