@@ -245,9 +245,6 @@ step="running a job found by the scheduler's sweep"
 start_unit scheduler
 python "$checkout/deploy/loopback_job.py" "$place/delivery/mission" --wait 120 --quiet-job
 
-step="building the store of upper limits"
-archipelago upper-limits build > "$place/log/upper-limits.log"
-
 # --------------------------------------------------------------------------------------------------------------- checks
 step="asking through nginx"
 say "questions through nginx"

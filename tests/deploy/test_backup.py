@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,10 +60,26 @@ with open_publication(delivery=delivery, description="first") as publication:
 """
 
 
+@contextmanager
+def open_directory() -> Iterator[Path]:
+    """A directory that the embedded server's own account can reach; pytest's are closed to others."""
+    directory = Path(tempfile.mkdtemp(prefix="archipelago-backup-"))
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
 @pytest.fixture(scope="module")
-def archive(checkout, tmp_path_factory):
-    place = Place(checkout, tmp_path_factory.mktemp("archive"))
-    place.data.chmod(0o711)
+def archive(checkout):
+    with open_directory() as directory:
+        yield from serve_archive(Place(checkout, directory / "data"))
+
+
+def serve_archive(place: Place) -> Iterator[Place]:
+    """Fill an archive with one source and one stored file; stop its server at the end."""
+    place.data.mkdir()
     place.manage("migrate", "--verbosity", "0")
     place.manage("shell", "--verbosity", "0", "-c", PUBLISH)
     stored = place.data / "files" / SHA256_OF_HELLO[:2] / SHA256_OF_HELLO
@@ -92,13 +111,12 @@ def copy(backup, tmp_path):
 
 
 @pytest.fixture
-def empty(checkout, tmp_path):
-    place = Place(checkout, tmp_path / "data")
-    tmp_path.chmod(0o711)
-    tmp_path.parent.chmod(0o711)
-    yield place
-    if place.data.exists():
-        place.manage("stop")
+def empty(checkout):
+    with open_directory() as directory:
+        place = Place(checkout, directory / "data")
+        yield place
+        if place.data.exists():
+            place.manage("stop")
 
 
 def test_a_backup_is_restored_onto_an_empty_place(backup, empty):
