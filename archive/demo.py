@@ -33,11 +33,12 @@ class Part:
 
 
 def find_parts(size: str) -> list[Part]:
-    """Return all parts for this machine, genuine data first."""
-    parts = [Part("isla-products", "genuine ISLA products inside astroquery", _load_isla_products)]
+    """Return all parts for this machine; products come last, so that they find the sources they belong to."""
+    parts = []
     if shared := find_shared_data():
         parts.append(Part("shared", f"real INTEGRAL files in {shared}", lambda report: _ingest(shared, report)))
     parts.append(Part(f"simulation-{size}", f"a simulated mission ({size})", lambda report: _simulate(size, report)))
+    parts.append(Part("isla-products", "genuine ISLA products inside astroquery", _load_isla_products))
     return parts
 
 
