@@ -8,6 +8,8 @@ from vo.vosi import views as vosi
 urlpatterns = [
     path("sync", views.sync, name="tap-sync"),
     path("sync/", views.sync),
+    path("async", views.no_async),
+    path("async/<path:job>", views.no_async),
     path("examples", views.examples, name="tap-examples"),
     path("capabilities", vosi.capabilities, name="tap-capabilities"),
     path("availability", vosi.availability, name="tap-availability"),

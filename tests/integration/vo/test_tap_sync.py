@@ -276,3 +276,10 @@ def test_the_page_shows_rows_and_errors(client, sources):
     broken = client.get("/tap", {"QUERY": "SELECT <script> FROM x"})
     assert broken.status_code == 400
     assert b"<script> FROM" not in broken.content
+
+
+def test_async_says_that_it_is_not_there(client):
+    for address in ("/tap/async", "/tap/tap/async/1/phase"):
+        response = client.post(address, {"QUERY": "SELECT 1 FROM integral.sources"})
+        assert response.status_code == 404
+        assert b"asynchronous queries are not offered yet" in response.content
