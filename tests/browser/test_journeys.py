@@ -40,7 +40,7 @@ def test_light_curve_is_drawn_and_its_state_stands_in_the_address(open_page):
     assert "not a photon spectrum" in spectrum.locator("[data-note]").inner_text()
     box.get_by_role("button", name="IJD").click()
     box.get_by_role("button", name="10 d").click()
-    page.wait_for_function("document.querySelector('[data-note]').textContent.includes('bins of 10 d')")
+    page.locator("[data-note]", has_text="bins of 10 d").first.wait_for()
     assert re.search(r"axis=ijd.*bin=10", page.url)
     page.reload()
     box.scroll_into_view_if_needed()
@@ -59,9 +59,9 @@ def test_sky_view_draws_our_tiles_and_a_click_opens_the_source(open_page, site):
     tiles = []
     page = open_page("/sky?ra=83.633&dec=22.0145&fov=8")
     page.on("response", lambda r: tiles.append(r.url) if "/Norder" in r.url and r.ok else None)
-    page.wait_for_function("document.documentElement.dataset.sky === 'ready'", timeout=60_000)
+    page.locator("html[data-sky=ready]").wait_for(state="attached", timeout=60_000)
     page.select_option("#sky-quantity", "exposure")
-    page.wait_for_function("location.search.includes('exposure')")
+    page.wait_for_url("**survey=*exposure*")
     page.wait_for_timeout(3000)
     assert tiles
     assert all(tile.startswith(site + "/hips/") for tile in tiles)

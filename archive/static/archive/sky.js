@@ -6,7 +6,7 @@ const state = JSON.parse(document.getElementById("sky-state").textContent);
 const status = document.getElementById("sky-status");
 const selects = Object.fromEntries(["instrument", "band", "quantity"].map((name) => [name, document.getElementById(`sky-${name}`)]));
 const FIELD_RADIUS_DEG = 4.1;
-const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "asinh"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
+const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "linear"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
 let aladin = null;
 let surveys = [];
 
@@ -51,7 +51,13 @@ function offerChoices(wanted) {
   return ofBand.find((survey) => survey.quantity === selects.quantity.value);
 }
 
+// A fixed range makes bands comparable: what is bright is significant. Other maps bring their own range.
+const SIGNIFICANCE_CUTS = [0, 12];
+
 async function readCuts(survey) {
+  if (survey.quantity === "significance") {
+    return SIGNIFICANCE_CUTS;
+  }
   const response = await fetch(`${survey.url}/properties`);
   const cut = /hips_pixel_cut\s*=\s*(\S+)\s+(\S+)/u.exec(await response.text());
   return cut ? [Number(cut[1]), Number(cut[2])] : [0, 1];
@@ -63,7 +69,7 @@ async function showSurvey(survey) {
   aladin.setBaseImageLayer(A.HiPS(survey.url, { name: survey.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high }));
   state.survey = survey.id;
   remember();
-  say(survey.title);
+  say(`${survey.title}, shown from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}${survey.quantity === "significance" ? " σ" : ""}, ${stretch}`);
 }
 
 function remember() {
@@ -77,7 +83,7 @@ function remember() {
 
 async function addMarks() {
   const marks = await (await fetch("/sky/marks.json")).json();
-  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 11, color: "#ffd27a", onClick: "none" });
+  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 8, color: "#ffd27a", onClick: "none" });
   catalogue.addSources(marks.sources.map(([id, name, ra, dec]) => A.source(ra, dec, { id, name })));
   aladin.addCatalog(catalogue);
   const fields = A.graphicOverlay({ name: "Fields", color: "#7fd0ff", lineWidth: 1 });
@@ -96,7 +102,7 @@ async function addMarks() {
     say(`Only ${marks.sources.length} of ${marks.source_total} sources are marked.`);
   }
   aladin.on("objectHovered", (object) => object?.data?.name && say(`${object.data.name}: click for its page`));
-  aladin.on("objectClicked", (object) => object?.data?.id && location.assign(`/sources/${encodeURIComponent(object.data.id)}`));
+  aladin.on("objectClicked", (object) => object?.data?.id && location.assign(`/sources/${encodeURI(object.data.id)}`));
 }
 
 async function goTo(event) {
