@@ -14,7 +14,7 @@ JAR = Path("/usr/share/java/aladin.jar")
 
 
 @pytest.mark.skipif(not JAR.is_file() or shutil.which("java") is None, reason="Debian's package aladin is absent")
-@pytest.mark.parametrize("order", [5, 9])
+@pytest.mark.parametrize("order", [5, 7, 9])
 @pytest.mark.parametrize("quantity", ["flux", "exposure"])
 def test_hipsgen_lint_finds_nothing(maps, settings, tmp_path, order, quantity):
     version = write_maps(settings.MAPS_ROOT, f"lint-{order}", order=order, simulated=False)
