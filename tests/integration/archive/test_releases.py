@@ -174,8 +174,10 @@ def test_tap_schema_says_what_the_yaml_says():
         cursor.execute("SELECT table_name, column_name FROM tap_schema.columns ORDER BY table_name, column_index")
         found = cursor.fetchall()
         expected = sorted(
-            ((table.name, column.name) for table in load_tables().values() for column in table.columns),
-            key=lambda p: p[0],
+            # TAP_SCHEMA gives names as ADQL writes them: "size" is a reserved word (TAP 1.1 section 4.3)
+            (table.name, '"size"' if column.name == "size" else column.name)
+            for table in load_tables().values()
+            for column in table.columns
         )
         assert sorted(found) == sorted(expected)
         for table in load_tables().values():
