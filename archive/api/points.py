@@ -136,7 +136,7 @@ def series_label(series: TimeSeries) -> str:
     return f"{instrument} {series.energy_min_kev:g}–{series.energy_max_kev:g} keV".strip()
 
 
-def rebin(series: TimeSeries, width_d: float) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
+def rebin(series: TimeSeries, width_d: float) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.integer]]:
     """Average a light curve in bins of `width_d` days, weighted by 1/error^2 (Bevington & Robinson 2003, 4.2).
 
     Bins start at whole multiples of the width in MJD (TT); points without value or positive error are left out.
@@ -160,7 +160,8 @@ def rebin(series: TimeSeries, width_d: float) -> tuple[FloatArray, FloatArray, F
     _, place, count = np.unique(np.floor(time / width_d), return_inverse=True, return_counts=True)
     total = np.bincount(place, weight)
     mean_time = np.bincount(place, weight * time) / total
-    return mean_time, np.bincount(place, weight * rate) / total, total**-0.5, count.astype(np.int64)
+    mean = np.bincount(place, weight * rate) / total
+    return mean_time, mean, 1.0 / np.sqrt(total), count.astype(np.int64)
 
 
 def _digest(product: Product, role: str) -> str:

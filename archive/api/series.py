@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from archive.api.points import FloatArray, rebin, series_label, spectrum_table
+from archive.api.points import rebin, series_label, spectrum_table
 from archive.formats import Finding, Spectrum, TimeSeries
 from archive.models import Product
 
 
-def numbers(values: FloatArray) -> list[float | None]:
+def numbers(values: NDArray[np.generic]) -> list[float | None]:
     """Return an array as JSON numbers, null where it is not finite."""
     array = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(array)

@@ -63,7 +63,7 @@ def sources(request: Request) -> Response:
 
 @api_view()
 def source(request: Request, source_id: str) -> Response:
-    row = current_rows(Source).filter(source_id=source_id).select_related("release_from").first()
+    row = current_rows(Source).filter(source_id=source_id).select_related("release_from", "delivery").first()
     if row is None:
         raise NotFoundError(f"There is no source with the id {source_id!r} in this release.")
     names = current_rows(SourceName).filter(source_id=source_id).values_list("name", flat=True)
@@ -75,7 +75,7 @@ def source(request: Request, source_id: str) -> Response:
             "isdc_class": row.isdc_class,
             "names": list(names),
             "release": row.release_from.name,
-            "delivery": row.delivery_id,
+            "delivery": row.delivery.pk,
             "products": [_product_brief(product, request) for product in products],
         }
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from archive.errors import StorageError
 from archive.storage import file_path
@@ -15,7 +16,7 @@ CHUNK_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-def send_stored_file(request: HttpRequest, *, sha256: str, size: int, name: str, media_type: str) -> HttpResponse:
+def send_stored_file(request: HttpRequest, *, sha256: str, size: int, name: str, media_type: str) -> HttpResponseBase:
     """Answer a request for a file of the store.
 
     The ETag is the SHA-256, so that a resumed download joins the same bytes or starts again.
@@ -93,7 +94,7 @@ def _read_chunks(path: Path, first: int, length: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _finish(response: HttpResponse, sha256: str) -> HttpResponse:
+def _finish(response: HttpResponseBase, sha256: str) -> HttpResponseBase:
     response["ETag"] = f'"{sha256}"'
     response["Accept-Ranges"] = "bytes"
     response["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from astropy import units
-from astropy.coordinates import Latitude, Longitude, SkyCoord
+from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import bilinear_interpolation, healpix_to_lonlat
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Sum, Value
 from django.db.models.functions import Coalesce
@@ -16,6 +16,7 @@ from archive.healpix import HPX_ORDER, unit_vector
 from archive.models import Release, ScienceWindow
 from archive.selectors import rows_of_release
 from archive.skymaps import MapVersion, SkyMap
+from archive.website.frames import icrs_from_galactic
 
 FloatArray = NDArray[np.float64]
 
@@ -58,8 +59,8 @@ def coverage_png(release_number: int) -> bytes:
     release = Release.objects.get(number=release_number)
     exposure = sky_exposure(release)
     lon, lat, inside = mollweide_grid(*COVERAGE_SHAPE)
-    icrs = SkyCoord(l=lon[inside] * units.deg, b=lat[inside] * units.deg, frame="galactic").icrs
-    pixels, weights = bilinear_interpolation(icrs.ra, Latitude(icrs.dec), COVERAGE_ORDER)
+    ra, dec = icrs_from_galactic(lon[inside], lat[inside])
+    pixels, weights = bilinear_interpolation(Longitude(ra, units.deg), Latitude(dec, units.deg), COVERAGE_ORDER)
     values = np.sum(exposure[np.asarray(pixels)] * np.asarray(weights), axis=1)
     picture = np.zeros(COVERAGE_SHAPE, dtype=np.uint8)
     if values.max(initial=0.0) > 0:

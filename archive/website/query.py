@@ -3,11 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from astropy import units
-from astropy.coordinates import SkyCoord
-
 from archive.errors import UsageError
 from archive.times import mjd_tt_from_ijd, mjd_tt_from_mjd_utc, mjd_tt_from_utc
+from archive.website.frames import icrs_from_galactic
 
 MAX_LENGTH = 400
 
@@ -161,8 +159,8 @@ def _read_position(text: str) -> PositionQuery | None:
 def _from_galactic(lon: float, lat: float) -> PositionQuery:
     if not (-180.0 <= lon <= 360.0 and -90.0 <= lat <= 90.0):
         raise UsageError(f"Galactic position l={lon:g}, b={lat:g} is not on the sky; b runs from -90 to 90 degrees.")
-    icrs = SkyCoord(l=lon * units.deg, b=lat * units.deg, frame="galactic").icrs
-    return _checked(float(icrs.ra.deg), float(icrs.dec.deg), f"Galactic, l = {lon:g}, b = {lat:g}")
+    ra, dec = icrs_from_galactic(lon, lat)
+    return _checked(float(ra), float(dec), f"Galactic, l = {lon:g}, b = {lat:g}")
 
 
 def _from_sexagesimal(match: re.Match[str]) -> PositionQuery:

@@ -83,7 +83,7 @@ function remember() {
 
 async function addMarks() {
   const marks = await (await fetch("/sky/marks.json")).json();
-  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 8, color: "#ffd27a", onClick: "none" });
+  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 7, color: "#ffd27a", onClick: "none" });
   catalogue.addSources(marks.sources.map(([id, name, ra, dec]) => A.source(ra, dec, { id, name })));
   aladin.addCatalog(catalogue);
   const fields = A.graphicOverlay({ name: "Fields", color: "#7fd0ff", lineWidth: 1 });

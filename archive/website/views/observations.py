@@ -1,6 +1,6 @@
 """Observations, science windows and revolutions."""
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -147,7 +147,7 @@ def revolution(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "archive/revolution.html", context)
 
 
-def _windows(windows: object) -> dict[str, object]:
+def _windows(windows: QuerySet[ScienceWindow]) -> dict[str, object]:
     """Return the windows to list, their totals, and the strip chart of when they were taken."""
     totals = windows.order_by().aggregate(
         count=Count("id"),

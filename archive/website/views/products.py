@@ -3,9 +3,10 @@
 import csv
 from collections.abc import Iterator
 
-from django.db.models import Count, F, FloatField, Value
+from django.db.models import Count, F, FloatField, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from archive.api.points import SERIES_KINDS, Table, find_product, product_files, product_table
@@ -75,7 +76,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     return render(request, "archive/products.html", context)
 
 
-def _facet(rows: object, column: str) -> list[tuple[str, int]]:
+def _facet(rows: QuerySet[Product], column: str) -> list[tuple[str, int]]:
     return list(rows.order_by(column).values_list(column).annotate(n=Count("id")))
 
 
@@ -123,11 +124,11 @@ def product_points(request: HttpRequest, product_id: str) -> HttpResponse:
         "next": start + TABLE_ROWS if start + TABLE_ROWS < len(table) else None,
         "previous": max(0, start - TABLE_ROWS) if start else None,
     }
-    name = "archive/parts/points.html" if request.htmx else "archive/points.html"
+    name = "archive/parts/points.html" if request.headers.get("HX-Request") == "true" else "archive/points.html"
     return render(request, name, context)
 
 
-def product_csv(request: HttpRequest, product_id: str) -> HttpResponse:
+def product_csv(request: HttpRequest, product_id: str) -> HttpResponseBase:
     """Send all the numbers of a light curve or spectrum as CSV."""
     tables = product_table(find_product(product_id))
     response = StreamingHttpResponse(_csv_chunks(tables), content_type="text/csv; charset=utf-8")
@@ -142,23 +143,25 @@ class _Line:
         return text
 
 
-def _csv_chunks(tables: tuple[Table, ...]) -> Iterator[str]:
+def _csv_chunks(tables: tuple[Table, ...]) -> Iterator[bytes]:
     writer = csv.writer(_Line())
-    yield writer.writerow(("part", *(f"{name} [{unit}]" if unit else name for name, unit, _ in tables[0].columns)))
+    yield writer.writerow(
+        ("part", *(f"{name} [{unit}]" if unit else name for name, unit, _ in tables[0].columns))
+    ).encode()
     for table in tables:
         for start in range(0, len(table), 1000):
             lines = [
                 writer.writerow((table.title, *("" if v is None else v for v in row)))
                 for row in table.rows(start, start + 1000)
             ]
-            yield "".join(lines)
+            yield "".join(lines).encode()
 
 
 def _safe_name(product_id: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in product_id)
 
 
-def product_file(request: HttpRequest, product_id: str, file_name: str) -> HttpResponse:
+def product_file(request: HttpRequest, product_id: str, file_name: str) -> HttpResponseBase:
     """Send a file of a product: whole, a range of it, or its headers."""
     file = next((file for file in product_files(product_id) if file.file_name == file_name), None)
     if file is None:

@@ -27,7 +27,8 @@ def sky_marks(request: HttpRequest) -> JsonResponse:
     cone = read_cone(request.GET, 180.0)
     rows, fields = current_rows(Source), current_rows(Observation)
     if cone is not None:
-        rows, fields = (within_cone(r, cone.ra, cone.dec, cone.radius_deg) for r in (rows, fields))
+        rows = within_cone(rows, cone.ra, cone.dec, cone.radius_deg)
+        fields = within_cone(fields, cone.ra, cone.dec, cone.radius_deg)
     sources = list(rows.values_list("source_id", "name", "ra", "dec", "simulated")[:MAX_MARKS])
     observations = list(
         fields.order_by("-tstart_mjd_tt").values_list("obs_id", "target_name", "ra", "dec", "simulated")[:MAX_MARKS]

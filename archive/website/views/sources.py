@@ -123,8 +123,6 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
     row = find_source(source_id)
     products = list(current_rows(Product).filter(source_id=source_id).select_related("delivery", "release_from"))
     files = _files_by_product(products)
-    for product in products:
-        product.files = files.get(product.product_id, [])
     sky_map = cut_map()
     series = series_groups(products)
     spectra = [product for product in products if product.kind == Product.Kind.SPECTRUM]
@@ -134,7 +132,7 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
         "names": current_rows(SourceName).filter(source_id=source_id),
         "frames": in_all_frames(row.ra, row.dec),
         "cards": catalogue_cards(source_id),
-        "products": products,
+        "products": [(product, files.get(product.product_id, [])) for product in products],
         "series": series[:MAX_SERIES_PLOTS],
         "more_series": len(series[MAX_SERIES_PLOTS:]),
         "spectra": spectra[:MAX_SPECTRUM_PLOTS],
@@ -269,14 +267,15 @@ def coverage_years(ra: float, dec: float) -> Coverage:
     for row in rows:
         by_year.setdefault(row["year"], [0.0, 0.0])[row["simulated"]] += row["good"] / 1000.0
     coded = within_cone(near.order_by(), ra, dec, FULLY_CODED_RADIUS_DEG).count()
-    bars = year_bars([(number, *values) for number, values in sorted(by_year.items())], "ks")
+    bars = year_bars([(number, real, made_up) for number, (real, made_up) in sorted(by_year.items())], "ks")
     return Coverage(bars, sum(row["n"] for row in rows), coded, sum(row["good"] for row in rows))
 
 
 def neighbours(row: Source) -> list[tuple[Source, float]]:
     """Return the nearest other sources with their separations (deg)."""
     near = within_cone(current_rows(Source).exclude(source_id=row.source_id), row.ra, row.dec, NEIGHBOUR_RADIUS_DEG)[:8]
-    return [(other, separation_deg(other.separation_chord2)) for other in near]
+    # The chord is an annotation of `within_cone`, which the model's type does not know.
+    return [(other, separation_deg(vars(other)["separation_chord2"])) for other in near]
 
 
 def cut_map() -> SkyMap | None:
