@@ -77,7 +77,7 @@ def ensure_running(root: Path) -> Server:
     """
     try:
         if root not in _held:
-            root.mkdir(parents=True, exist_ok=True)
+            _make_passable(root)
             _hold(root)
         data = data_directory(root)
         if server := find_server(data):
@@ -311,13 +311,24 @@ def _socket_directory(root: Path, account: Account) -> Path:
     return directory
 
 
+def _make_passable(directory: Path) -> None:
+    """Make a directory and its missing parents so that the server's account may pass through, whatever the umask.
+
+    Directories that exist already are left as they are.
+    """
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o711)
+
+
 def _create_cluster(root: Path, account: Account, programs: Binaries) -> Path:
     """Run initdb aside and put the result in its place, so that an interruption leaves no half-made cluster."""
     home = root.resolve()
     if not account.can_enter(home):
         digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:10]
         home = SYSTEM_DIRECTORY / f"cluster-{digest}"
-        home.mkdir(parents=True, exist_ok=True)
+        _make_passable(home)
     data, aside = home / "data", home / "data.new"
     if data.exists() and any(data.iterdir()):
         raise PostgresError(f"{data} is neither empty nor a PostgreSQL data directory: move it away and try again.")

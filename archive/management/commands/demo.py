@@ -10,7 +10,7 @@ from django.db import connection
 from archive.assets import install_assets
 from archive.demo import SIZES, Part, load_part, missing_parts
 from archive.errors import ArchiveError
-from archive.management.commands.serve import add_server_options, find_address, migrate, run_step, serve
+from archive.management.commands.serve import add_server_options, find_address, migrate, run_step, serve, use_address
 from archive.processes import check_port, only_one
 
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         with only_one(settings.DATA_ROOT, address=find_address(options["host"], options["port"])):
             if not options["no_serve"]:
                 check_port(options["host"], options["port"])
+                use_address(options["host"], options["port"])
             run_step(self.say, "JavaScript of the pages", lambda: install_assets(self.say))
             run_step(self.say, "database", connection.ensure_connection)
             run_step(self.say, "tables and views", migrate)

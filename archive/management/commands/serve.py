@@ -36,6 +36,11 @@ def run_step(say: Callable[[str], None], title: str, work: Callable[[], object])
     say(f"{title}: done in {time.monotonic() - begin:.1f} s")
 
 
+def use_address(host: str, port: int) -> None:
+    """Let the address of this server be the public one where none is set; views and pages then name it."""
+    settings.PUBLIC_URL = os.environ.setdefault("ARCHIPELAGO_PUBLIC_URL", find_address(host, port))
+
+
 def serve(options: dict[str, Any], say: Callable[[str], None], *, log_to_files: bool) -> None:
     """Run until a stop signal."""
     host, port = options["host"], options["port"]
@@ -47,12 +52,11 @@ def serve(options: dict[str, Any], say: Callable[[str], None], *, log_to_files: 
         job_workers=options["job_workers"],
         schedule=settings.DATA_ROOT / "schedule",
     )
-    base = os.environ.setdefault("ARCHIPELAGO_PUBLIC_URL", find_address(host, port))  # for the children
     os.environ["CELERY_SKIP_CHECKS"] = "1"  # they cost each start two seconds, and ./archipelago test makes them
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise looks there
     supervisor = Supervisor(children, log_directory, say)
     connection.close()
-    supervisor.run(lambda: _announce(supervisor, find_address(host, port), base, say))
+    supervisor.run(lambda: _announce(supervisor, find_address(host, port), settings.PUBLIC_URL, say))
     say("Archipelago has stopped.")
 
 
@@ -85,6 +89,7 @@ class Command(BaseCommand):
         """Check, migrate where needed, and run."""
         with only_one(settings.DATA_ROOT, address=find_address(options["host"], options["port"])):
             check_port(options["host"], options["port"])
+            use_address(options["host"], options["port"])
             migrate()
             serve(options, self.say, log_to_files=False)
 

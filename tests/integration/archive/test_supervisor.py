@@ -86,6 +86,14 @@ def test_the_server_listens_on_a_private_socket_only(place):
     assert (place / "pg" / "data").stat().st_uid != 0
 
 
+def test_a_strict_umask_does_not_lock_the_server_out(place):
+    before = os.umask(0o077)
+    try:
+        supervisor.ensure_running(place / "made" / "here" / "pg")
+    finally:
+        os.umask(before)
+
+
 def test_the_last_user_stops_the_server(root):
     first = supervisor.ensure_running(root)
     other = run_python(START, root)
