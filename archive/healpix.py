@@ -22,6 +22,7 @@ HPX_ORDER = 29
 _BELT_Z = 2.0 / 3.0
 # sqrt(3 (1 - |z|)) = sqrt(6) sin(colatitude / 2), written so that it keeps its digits at the pole
 _CAP_WIDTH = math.sqrt(6.0)
+_FACE_COLUMN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7])
 
 
 def hpx29(ra: ArrayLike, dec: ArrayLike) -> IntArray:
@@ -66,6 +67,33 @@ def pixels_nested(order: int, ra: ArrayLike, dec: ArrayLike) -> IntArray:
     x = np.where(polar, np.where(north, nside - falling - 1, rising), x)
     y = np.where(polar, np.where(north, nside - rising - 1, falling), y)
     return (face << (2 * order)) + _interleave(x) + (_interleave(y) << 1)
+
+
+def pixel_centres(order: int, pixels: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return right ascension and declination (ICRS degrees) of the centres of NESTED pixels; shape of the input.
+
+    Examples
+    --------
+    >>> ra, dec = pixel_centres(0, [4, 0])
+    >>> ra.tolist(), dec.round(4).tolist()
+    ([0.0, 45.0], [0.0, 41.8103])
+    """
+    nside = 1 << order
+    number = np.asarray(pixels, dtype=np.int64)
+    face = number >> (2 * order)
+    x, y = _gather(number & (nside * nside - 1)), _gather((number & (nside * nside - 1)) >> 1)
+    # Rings are counted from the north pole, as Gorski et al. do.
+    ring = ((2 + face // 4) << order) - x - y - 1
+    capped = np.minimum(ring, 4 * nside - ring)
+    polar = capped < nside
+    around = np.where(polar, capped, nside)
+    shift = np.where(polar, 0, (ring - nside) & 1)
+    column = (_FACE_COLUMN[face] * around + x - y + 1 + shift) / 2
+    ra = np.mod((column - (shift + 1) / 2) * 90.0 / around, 360.0)
+    colatitude = np.degrees(2 * np.arcsin(np.minimum(capped, nside) / (nside * _CAP_WIDTH)))
+    belt = np.degrees(np.arcsin(np.clip((2 * nside - ring) * 2 / (3 * nside), -1, 1)))
+    dec = np.where(polar, np.where(ring < nside, 90.0 - colatitude, colatitude - 90.0), belt)
+    return ra, dec
 
 
 def unit_vector(ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -115,3 +143,13 @@ def _interleave(value: IndexT) -> IndexT:
     value = (value | (value << 4)) & 0x0F0F0F0F0F0F0F0F
     value = (value | (value << 2)) & 0x3333333333333333
     return (value | (value << 1)) & 0x5555555555555555
+
+
+def _gather(value: IntArray) -> IntArray:
+    """Bring the even bits of numbers together: the inverse of `_interleave`."""
+    value = value & 0x5555555555555555
+    value = (value | (value >> 1)) & 0x3333333333333333
+    value = (value | (value >> 2)) & 0x0F0F0F0F0F0F0F0F
+    value = (value | (value >> 4)) & 0x00FF00FF00FF00FF
+    value = (value | (value >> 8)) & 0x0000FFFF0000FFFF
+    return (value | (value >> 16)) & 0x00000000FFFFFFFF

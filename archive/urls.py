@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("archive.website.urls")),
     path("api/v1/", include("archive.api.urls")),
+    path("", include("hips.moc_urls")),
     path("hips/", include("hips.urls")),
     path("", include("upper_limits.urls")),
     path("", include("vo.urls")),

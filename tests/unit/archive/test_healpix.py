@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from astropy import units
 from astropy.coordinates import Latitude, Longitude
-from cdshealpix.nested import lonlat_to_healpix
+from cdshealpix.nested import healpix_to_lonlat, lonlat_to_healpix
 
-from archive.healpix import hpx29, ipix_nested, pixels_nested, unit_vector
+from archive.healpix import hpx29, ipix_nested, pixel_centres, pixels_nested, unit_vector
 
 
 @pytest.mark.parametrize("order", [0, 3, 8, 13, 29])
@@ -30,3 +30,14 @@ def test_index_at_order_29_is_the_parent_of_nothing_lost():
 def test_unit_vectors_have_length_one():
     x, y, z = unit_vector([0, 90, 210.5], [0, 89, -33])
     assert np.allclose(x**2 + y**2 + z**2, 1)
+
+
+@pytest.mark.parametrize("order", [0, 1, 5, 13, 29])
+def test_centres_agree_with_cdshealpix(order):
+    count = 12 << (2 * order)
+    pixels = np.arange(count) if count < 20000 else np.random.default_rng(order).integers(0, count, 20000)
+    lon, lat = healpix_to_lonlat(pixels.astype(np.uint64), depth=order)
+    ra, dec = pixel_centres(order, pixels)
+    np.testing.assert_allclose((ra - lon.to_value("deg") + 180) % 360, 180, atol=1e-9)
+    np.testing.assert_allclose(dec, lat.to_value("deg"), atol=1e-12)
+    assert pixels_nested(order, ra, dec).tolist() == pixels.tolist()

@@ -1,0 +1,127 @@
+"""Coverages over HTTP: the list, one by name, and set operations between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from archive.errors import ArchiveError, UnavailableError, UsageError
+from archive.faults import find_fault
+from hips import mocs
+from hips.moc import at_order, encode_moc
+from hips.moc_files import MAX_BYTES, decode_moc, encode_ascii, encode_json
+from hips.mocs import NamedMoc
+
+FORMATS = {"fits": "application/fits", "json": "application/json", "ascii": "text/plain; charset=utf-8"}
+CACHE = "public, max-age=300"
+_INLINE = re.compile(r"\s*(?:[0-9]{1,2}/|\{)")
+_UPLOAD = "upload"
+_PARAMETERS = {"op", "moc", "format", "order", "csrfmiddlewaretoken"}
+
+
+@require_safe
+def moc_list(request: HttpRequest) -> HttpResponse:
+    """Page of all coverages and how to combine them."""
+    try:
+        maps, sentence = mocs.list_map_mocs(), ""
+    except UnavailableError as error:
+        maps, sentence = [], str(error)
+    context = {
+        "maps": maps,
+        "sentence": sentence,
+        "kinds": mocs.find_footprint_kinds(),
+        "instruments": mocs.INSTRUMENTS,
+        "base_url": settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "hips/mocs.html", context)
+
+
+@require_safe
+def moc_file(request: HttpRequest, name: str, file_format: str) -> HttpResponse:
+    """One coverage by name."""
+    try:
+        return _send(mocs.find_moc(name), {"txt": "ascii"}.get(file_format, file_format))
+    except ArchiveError as error:
+        return _explain(error)
+
+
+@csrf_exempt  # it only computes: nothing is stored and nobody is logged in
+@require_http_methods(["GET", "HEAD", "POST"])
+def combine(request: HttpRequest) -> HttpResponse:
+    """Union, intersection or difference of MOCs that are named, written in the request or uploaded."""
+    try:
+        params = request.POST if request.method == "POST" else request.GET
+        if unknown := set(params) - _PARAMETERS:
+            raise UsageError(f"There is no parameter {min(unknown)[:40]!r}; expected op, moc, format, order.")
+        file_format = params.get("format", "fits")
+        if file_format not in {*FORMATS, "info"}:
+            raise UsageError(f"format is {file_format[:40]!r}; expected one of {', '.join(FORMATS)}, info.")
+        texts = params.getlist("moc")
+        if len(texts) > mocs.MAX_OPERANDS:
+            raise UsageError(f"{len(texts)} MOCs were given; name 1 to {mocs.MAX_OPERANDS} with moc=...")
+        result = mocs.combine_mocs(params.get("op", "union"), [_read_operand(request, text) for text in texts])
+        if order := params.get("order", ""):
+            result = dataclasses.replace(result, coverage=at_order(result.coverage, _read_order(order)))
+        return _send_info(result) if file_format == "info" else _send(result, file_format)
+    except ArchiveError as error:
+        return _explain(error)
+
+
+def _read_operand(request: HttpRequest, text: str) -> NamedMoc:
+    if text == _UPLOAD:
+        file = request.FILES.get(_UPLOAD)
+        if file is None:
+            raise UsageError("moc=upload needs a file in the form field 'upload' of a POST request.")
+        return NamedMoc(_UPLOAD, _UPLOAD, False, decode_moc(file.read(MAX_BYTES + 1)))
+    if _INLINE.match(text):
+        return NamedMoc("inline", "inline", False, decode_moc(text.encode("utf-8", "replace")))
+    return mocs.find_moc(text)
+
+
+def _read_order(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,2}", text, re.ASCII) or int(text) > 29:
+        raise UsageError(f"order is {text[:40]!r}; expected a whole number from 0 to 29.")
+    return int(text)
+
+
+def _send(moc: NamedMoc, file_format: str) -> HttpResponse:
+    if file_format == "fits":
+        body = encode_moc(moc.coverage, simulated=moc.simulated)
+    else:
+        body = (encode_json if file_format == "json" else encode_ascii)(moc.coverage).encode()
+    response = HttpResponse(body, content_type=FORMATS[file_format])
+    ending = {"ascii": "txt"}.get(file_format, file_format)
+    mark = "-simulated" if moc.simulated else ""
+    response["Content-Disposition"] = f'inline; filename="{moc.name}{mark}.{ending}"'
+    return _open(response)
+
+
+def _send_info(moc: NamedMoc) -> HttpResponse:
+    facts = {
+        "title": moc.title,
+        "simulated": moc.simulated,
+        "order": moc.coverage.order,
+        "ranges": len(moc.coverage.ranges),
+        "sky_fraction": moc.coverage.sky_fraction,
+        "area_deg2": moc.area_deg2,
+    }
+    return _open(HttpResponse(json.dumps(facts), content_type="application/json"))
+
+
+def _explain(error: ArchiveError) -> HttpResponse:
+    response = HttpResponse(f"{error}\n", status=find_fault(error).status, content_type="text/plain; charset=utf-8")
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _open(response: HttpResponse) -> HttpResponse:
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cache-Control"] = CACHE
+    return response
