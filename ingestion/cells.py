@@ -47,7 +47,8 @@ class Findings:
             if count > MAX_FINDINGS_PER_RULE:
                 first = next(item for item in self.items if item.rule == rule and item.column == column)
                 message = f"{count - MAX_FINDINGS_PER_RULE} further findings of this kind"
-                extra.append(Finding(rule, first.severity, message, hdu=first.hdu, column=column))
+                rest = count - MAX_FINDINGS_PER_RULE
+                extra.append(Finding(rule, first.severity, message, hdu=first.hdu, column=column, count=rest))
         return (*self.items, *extra)
 
 

@@ -1,158 +1,17 @@
-"""The label of a delivery: `delivery.yaml` and `manifest-sha256.txt` (docs/reference/delivery-formats.md)."""
+"""The files of a delivery against its label and its list of checksums (docs/reference/delivery-package.md)."""
 
 import fnmatch
 import re
-from dataclasses import dataclass
+import unicodedata
 from pathlib import Path
 
-import yaml
+from archive.formats.findings import Finding
+from ingestion.label import LABEL_NAME, Label
 
-from archive.formats.findings import Finding, refuse
-
-LABEL_NAME = "delivery.yaml"
 MANIFEST_NAME = "manifest-sha256.txt"
-FORMAT = 1
-MAX_LABEL_BYTES = 1 << 20
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_SAID = 20
 _FILE_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,67}")
-_REQUIRED = ("delivery_format", "delivery_id", "title", "team", "simulated", "licence", "files")
-_RELEASE_TYPES = {"new", "update"}
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a team says of its delivery; `patterns` are (shell pattern on the file name, profile name)."""
-
-    delivery_id: str
-    title: str
-    description: str
-    team: str
-    simulated: bool
-    licence: str
-    patterns: tuple[tuple[str, str], ...]
-
-
-def read_label(path: Path) -> Label:
-    """Read `delivery.yaml`.
-
-    Raises
-    ------
-    FormatError
-        ``LABEL-...`` with what is wrong.
-    """
-    if path.stat().st_size > MAX_LABEL_BYTES:
-        raise refuse(
-            "LABEL-SIZE",
-            "the label is too large",
-            path=LABEL_NAME,
-            found=f"{path.stat().st_size} bytes",
-            expected=f"at most {MAX_LABEL_BYTES}",
-        )
-    raw = path.read_bytes()
-    if re.search(rb"(?m)(?:^|[\s\[{,])[&*][A-Za-z0-9]", raw):
-        raise refuse(
-            "LABEL-ALIAS",
-            "anchors and aliases are not allowed in the label",
-            path=LABEL_NAME,
-            fix="Write the values out.",
-        )
-    try:
-        label = yaml.safe_load(raw.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise refuse(
-            "LABEL-SYNTAX", "the label is not YAML in UTF-8", path=LABEL_NAME, found=" ".join(str(error).split())[:200]
-        ) from error
-    if not isinstance(label, dict):
-        raise refuse("LABEL-SYNTAX", "the label is not a mapping of keys to values", path=LABEL_NAME)
-    missing = [key for key in _REQUIRED if key not in label]
-    if missing:
-        raise refuse(
-            "LABEL-KEY",
-            f"missing keys: {', '.join(missing)}",
-            path=LABEL_NAME,
-            column=missing[0],
-            expected=", ".join(_REQUIRED),
-        )
-    if label["delivery_format"] != FORMAT:
-        raise refuse(
-            "LABEL-FORMAT",
-            "this version of the label is unknown",
-            path=LABEL_NAME,
-            column="delivery_format",
-            found=repr(label["delivery_format"]),
-            expected=str(FORMAT),
-        )
-    if label.get("release_type", "new") not in _RELEASE_TYPES:
-        raise refuse(
-            "LABEL-RELEASE-TYPE",
-            "this type of release cannot be ingested",
-            path=LABEL_NAME,
-            column="release_type",
-            found=repr(label["release_type"]),
-            expected=" or ".join(sorted(_RELEASE_TYPES)),
-        )
-    if not isinstance(label["delivery_id"], str) or not _ID.fullmatch(label["delivery_id"]):
-        raise refuse(
-            "LABEL-ID",
-            "the delivery id is malformed",
-            path=LABEL_NAME,
-            column="delivery_id",
-            found=repr(label["delivery_id"]),
-            expected="1 to 80 of a-z 0-9 . _ -",
-        )
-    if not isinstance(label["simulated"], bool):
-        raise refuse(
-            "LABEL-SIMULATED",
-            "simulated must be true or false",
-            path=LABEL_NAME,
-            column="simulated",
-            found=repr(label["simulated"]),
-        )
-    for key, longest in (("title", 200), ("team", 80), ("licence", 80)):
-        if not isinstance(label[key], str) or not 0 < len(label[key]) <= longest:
-            raise refuse(
-                "LABEL-TEXT",
-                f"{key} must be a text of 1 to {longest} characters",
-                path=LABEL_NAME,
-                column=key,
-                found=repr(label[key])[:80],
-            )
-    return Label(
-        label["delivery_id"],
-        label["title"],
-        str(label.get("description", "")),
-        label["team"],
-        label["simulated"],
-        label["licence"],
-        _patterns(label["files"]),
-    )
-
-
-def _patterns(files: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(files, list) or not files:
-        raise refuse(
-            "LABEL-FILES",
-            "files must be a list of patterns with profiles",
-            path=LABEL_NAME,
-            column="files",
-            found=repr(files)[:80],
-        )
-    patterns = []
-    for entry in files:
-        if (
-            not isinstance(entry, dict)
-            or not isinstance(entry.get("pattern"), str)
-            or not isinstance(entry.get("profile"), str)
-        ):
-            raise refuse(
-                "LABEL-FILES",
-                "each entry of files needs pattern and profile",
-                path=LABEL_NAME,
-                column="files",
-                found=repr(entry)[:80],
-            )
-        patterns.append((entry["pattern"], entry["profile"]))
-    return tuple(patterns)
 
 
 def check_names(label: Label, names: list[str], profile_of: dict[str, str | None]) -> list[Finding]:
@@ -166,10 +25,11 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
         Profile that the content of each file was recognised as; None = none.
     """
     findings = []
-    matched: set[str] = set()
+    matched: dict[str, int] = {}
     for name in names:
-        claims = [(pattern, profile) for pattern, profile in label.patterns if fnmatch.fnmatchcase(name, pattern)]
-        matched |= {pattern for pattern, _ in claims}
+        claims = [entry for entry in label.patterns if fnmatch.fnmatchcase(name, entry.pattern)]
+        for entry in claims:
+            matched[entry.pattern] = matched.get(entry.pattern, 0) + 1
         if not _FILE_NAME.fullmatch(name):
             findings.append(
                 Finding(
@@ -178,6 +38,7 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
                     "the file name is not allowed",
                     path=name,
                     expected="1 to 68 of a-z 0-9 . _ -, no folder",
+                    fix="Rename the file (lower case).",
                 )
             )
         if not claims:
@@ -197,11 +58,11 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
                     "error",
                     "several patterns of the label claim the file",
                     path=name,
-                    found=", ".join(pattern for pattern, _ in claims),
+                    found=", ".join(entry.pattern for entry in claims),
                     expected="one",
                 )
             )
-        elif profile_of[name] != claims[0][1]:
+        elif profile_of[name] != claims[0].profile:
             found = profile_of[name] or "no known kind of file"
             findings.append(
                 Finding(
@@ -210,11 +71,12 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
                     "the content is not of the kind the label says",
                     path=name,
                     found=found,
-                    expected=claims[0][1],
+                    expected=claims[0].profile,
                 )
             )
-    for pattern, profile in label.patterns:
-        if pattern not in matched:
+    for entry in label.patterns:
+        count = matched.get(entry.pattern, 0)
+        if not count:
             findings.append(
                 Finding(
                     "FILE-ABSENT",
@@ -222,27 +84,51 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
                     "a pattern of the label matches no file",
                     path=LABEL_NAME,
                     column="files",
-                    found=pattern,
-                    expected=f"at least one file of profile {profile}",
+                    found=entry.pattern,
+                    expected=f"at least one file of profile {entry.profile}",
+                )
+            )
+        elif entry.count is not None and count != entry.count:
+            findings.append(
+                Finding(
+                    "FILE-COUNT",
+                    "error",
+                    f"the pattern {entry.pattern} matches another number of files than the label says",
+                    path=LABEL_NAME,
+                    column="files",
+                    found=str(count),
+                    expected=str(entry.count),
                 )
             )
     return findings
 
 
 def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
-    """Compare `manifest-sha256.txt` with the digests of the files (the manifest itself left out)."""
+    """Compare a manifest in BagIt's format with the digests of the files it must list.
+
+    Parameters
+    ----------
+    path
+        The manifest; findings call it by its name.
+    digests
+        Path of each file as the manifest must spell it -> SHA-256.
+    """
     if not path.is_file():
         return [
             Finding(
                 "MANIFEST-ABSENT",
                 "error",
-                f"the delivery has no {MANIFEST_NAME}",
-                path=MANIFEST_NAME,
-                fix="Write one line '<sha256>  <file name>' per file.",
+                f"the delivery has no {path.name}",
+                path=path.name,
+                fix="archipelago delivery pack writes it: one line '<sha256>  <path>' per file.",
             )
         ]
-    findings = []
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        found = f"{path.stat().st_size} bytes"
+        return [Finding("MANIFEST-SIZE", "error", "the manifest is too large", path=path.name, found=found)]
+    findings: list[Finding] = []
     declared: dict[str, str] = {}
+    folded: set[str] = set()
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
         match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
         if match is None:
@@ -251,14 +137,42 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
                     "MANIFEST-LINE",
                     "error",
                     "the line is not a digest and a name",
-                    path=MANIFEST_NAME,
+                    path=path.name,
                     row=number,
                     found=repr(line[:80]),
                     expected="<sha256>  <file name>",
                 )
             )
-        else:
-            declared[match[2]] = match[1].lower()
+            continue
+        name = _decode(match[2])
+        if problem := _unsafe(name):
+            findings.append(
+                Finding(
+                    "MANIFEST-PATH",
+                    "error",
+                    f"the path {problem}",
+                    path=path.name,
+                    row=number,
+                    found=repr(name[:80]),
+                    expected="a path inside the delivery",
+                )
+            )
+            continue
+        key = unicodedata.normalize("NFC", name).casefold()
+        if key in folded:
+            findings.append(
+                Finding(
+                    "MANIFEST-DUPLICATE",
+                    "error",
+                    "the manifest lists the file twice (case and Unicode form do not count)",
+                    path=path.name,
+                    row=number,
+                    found=repr(name[:80]),
+                    expected="once",
+                )
+            )
+        folded.add(key)
+        declared[name] = match[1].lower()
     for name, digest in digests.items():
         if name not in declared:
             findings.append(Finding("MANIFEST-EXTRA", "error", "the file is not in the manifest", path=name))
@@ -280,3 +194,21 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
         if name not in digests
     ]
     return findings
+
+
+def _decode(name: str) -> str:
+    """Undo BagIt's escapes of line ends and percent signs (RFC 8493, 2.1.3)."""
+    for escape, character in (("%0A", "\n"), ("%0D", "\r"), ("%0a", "\n"), ("%0d", "\r"), ("%25", "%")):
+        name = name.replace(escape, character)
+    return name
+
+
+def _unsafe(name: str) -> str:
+    """Say why a path must not be used, '' when it may; nothing is ever opened by such a path anyway."""
+    if any(not character.isprintable() for character in name):
+        return "has control characters"
+    if name.startswith(("/", "~")) or "\\" in name or re.match(r"[A-Za-z]:", name):
+        return "is absolute or of another system"
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        return "leaves its folder or is not in its simplest form"
+    return ""

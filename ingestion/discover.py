@@ -12,7 +12,8 @@ from archive.formats.container import read_content, read_start
 from archive.formats.findings import Finding, FormatError
 from archive.formats.structure import DEFAULT_LIMITS, is_fits, scan_fits
 from ingestion.content import Probe
-from ingestion.delivery import LABEL_NAME, MANIFEST_NAME
+from ingestion.delivery import MANIFEST_NAME
+from ingestion.label import LABEL_NAME
 from ingestion.profiles import Profile, find_profile
 
 MAX_FILES = 100_000

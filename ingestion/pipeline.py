@@ -7,8 +7,10 @@ from pathlib import Path
 
 from archive.formats.findings import Finding, FormatError
 from archive.identifiers import normalize_name
-from ingestion.delivery import LABEL_NAME, MANIFEST_NAME, Label, check_manifest, check_names, read_label
+from ingestion.bag import Package, check_bag, find_package
+from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, Discovery, discover
+from ingestion.label import LABEL_NAME, Label, read_label
 from ingestion.plan import DatasetCount, Plan
 from ingestion.products import Assembly, PartFile, assemble_products
 from ingestion.profiles import PROFILES
@@ -40,11 +42,14 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         If there is nothing at `path`.
     """
     say(f"looking through {path}")
-    found = discover(path)
+    package = find_package(path)
+    found = discover(package.payload if package.payload.is_dir() else path)
     files = [file for file in found.files if file.name not in {LABEL_NAME, MANIFEST_NAME}]
     findings = list(found.findings)
+    if package.is_bag:
+        findings += check_bag(package, (file.size_bytes for file in found.files))
     label = _label(found, findings)
-    aside = _sort_out(found, files, label, findings)
+    aside = _sort_out(found, files, label, findings, package)
     claimed = sorted((file for file in files if file.profile is not None), key=_reading_order)
     done = 0
 
@@ -66,6 +71,7 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
     findings += assembly.findings
     findings += _left_over(assembly, label)
     grouped = _group(rows, identified, assembly)
+    findings += _check_expected(label, grouped)
     in_products = {file.sha256 for file in assembly.files}
     digest = _digest(claimed)
     return Plan(
@@ -82,6 +88,9 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         datasets=tuple(_count(file, assembly) for file in read),
         aside=(*aside, *assembly.aside),
         findings=tuple(findings),
+        label=label,
+        files=found.files,
+        payload_sha256=_digest([file for file in found.files if file.name != MANIFEST_NAME]),
     )
 
 
@@ -94,13 +103,17 @@ def _label(found: Discovery, findings: list[Finding]) -> Label | None:
     if not any(file.name == LABEL_NAME for file in found.files) or found.is_single_file:
         return None
     try:
-        return read_label(found.root / LABEL_NAME)
+        label = read_label(found.root / LABEL_NAME)
     except FormatError as error:
         findings.append(error.finding.at(LABEL_NAME))
         return None
+    findings += label.findings
+    return label
 
 
-def _sort_out(found: Discovery, files: list[DiscoveredFile], label: Label | None, findings: list[Finding]) -> list[str]:
+def _sort_out(
+    found: Discovery, files: list[DiscoveredFile], label: Label | None, findings: list[Finding], package: Package
+) -> list[str]:
     """Say what is wrong with files nothing claims; return the names of those left aside."""
     if label is not None:
         findings += check_names(
@@ -108,13 +121,13 @@ def _sort_out(found: Discovery, files: list[DiscoveredFile], label: Label | None
             [file.name for file in files],
             {file.name: file.profile.name if file.profile else None for file in files},
         )
-        findings += check_manifest(
-            found.root / MANIFEST_NAME, {file.name: file.sha256 for file in found.files if file.name != MANIFEST_NAME}
-        )
+        listed = found.files if package.is_bag else [file for file in found.files if file.name != MANIFEST_NAME]
+        findings += check_manifest(package.manifest, {package.prefix + file.name: file.sha256 for file in listed})
     unknown = [file for file in files if file.profile is None]
     damaged = [file for file in unknown if file.findings]
     findings += [finding for file in damaged for finding in file.findings]
-    if not files and not findings:
+    is_withdrawal = label is not None and label.release_type == "withdraw"
+    if not files and not findings and not is_withdrawal:
         findings.append(Finding("NOTHING", "error", "there are no files", path=found.root.name))
     aside = [file.name for file in unknown if not file.findings]
     if label is not None:
@@ -196,6 +209,24 @@ def _group(rows: list[Row], identified: Identification, assembly: Assembly) -> d
     return {table: tuple(items) for table, items in grouped.items()}
 
 
+def _check_expected(label: Label | None, grouped: Mapping[str, tuple[Row, ...]]) -> list[Finding]:
+    """Compare the number of rows per table with what the label expects."""
+    return [
+        Finding(
+            "ROW-COUNT",
+            "error",
+            f"the delivery gives another number of rows for {table} than the label says",
+            path=LABEL_NAME,
+            column="expected_rows",
+            found=str(len(grouped.get(table, ()))),
+            expected=str(count),
+            fix="Correct the label, or find out where rows were lost.",
+        )
+        for table, count in (label.expected_rows if label else {}).items()
+        if len(grouped.get(table, ())) != count
+    ]
+
+
 def _count(file: ReadFile, assembly: Assembly) -> DatasetCount:
     counts: dict[str, int] = {}
     for row in file.rows:
@@ -207,6 +238,6 @@ def _count(file: ReadFile, assembly: Assembly) -> DatasetCount:
 
 
 def _digest(files: list[DiscoveredFile]) -> str:
-    """Return the identity of a delivery: names and contents of the files that were taken."""
+    """Return the identity of some files: their names and contents."""
     lines = "".join(f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
     return hashlib.sha256(lines.encode()).hexdigest()

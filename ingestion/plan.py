@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from archive.formats.findings import Finding
 from ingestion.discover import DiscoveredFile
+from ingestion.label import Label
 from ingestion.rows import Row
 
 
@@ -22,7 +23,8 @@ class DatasetCount:
 class Plan:
     """A checked delivery, ready to be loaded when `findings` hold no error.
 
-    `rows` are grouped by table; `product_files` are the files to store; `map_files` those with sky maps.
+    `rows` are grouped by table; `product_files` are the files to store; `map_files` those with sky maps, `files`
+    all files, `payload_sha256` their identity, `label` what the team says of them (None for a loose folder).
     """
 
     delivery_id: str
@@ -38,6 +40,9 @@ class Plan:
     datasets: tuple[DatasetCount, ...]
     aside: tuple[str, ...]
     findings: tuple[Finding, ...]
+    label: Label | None = None
+    files: tuple[DiscoveredFile, ...] = ()
+    payload_sha256: str = ""
 
     @property
     def is_valid(self) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archive.errors import UsageError
 from archive.formats.findings import Finding
 from archive.services import MergeCounts
-from ingestion.delivery import LABEL_NAME
+from ingestion.bag import is_delivery
 from ingestion.load import known_sources, load_plan
 from ingestion.pipeline import make_plan
 from ingestion.plan import DatasetCount
@@ -49,8 +50,8 @@ def find_deliveries(path: Path) -> tuple[Path, ...]:
 
     Files beside the deliveries are said by `files_beside`.
     """
-    if path.is_dir() and not (path / LABEL_NAME).exists():
-        below = tuple(sorted(label.parent for label in path.glob(f"*/{LABEL_NAME}") if not label.parent.is_symlink()))
+    if path.is_dir() and not is_delivery(path):
+        below = tuple(sorted(item for item in path.iterdir() if not item.is_symlink() and is_delivery(item)))
         if below:
             return below
     return (path,)
@@ -107,6 +108,11 @@ def run_ingestion(path: Path, *, dry_run: bool = False, say: Callable[[str], Non
         return report("invalid")
     if dry_run:
         return report("checked")
+    if plan.label is not None and plan.label.release_type in {"supersede", "withdraw"}:
+        raise UsageError(
+            f"a delivery of type {plan.label.release_type} takes rows away and needs both signatures: "
+            "hand it in with archipelago delivery submit"
+        )
     loaded = load_plan(plan, say)
     if loaded.maps_changed:
         # Derived from the maps just published; `archipelago upper-limits build` does the same and can be repeated.

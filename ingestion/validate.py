@@ -36,13 +36,15 @@ def check_simulated(files: Iterable[ReadFile], *, declared: bool | None) -> tupl
             ]
         return True in said, []
     wrong = [file.file.name for file in read if file.simulated != declared]
-    rule = "SIMULATED-UNMARKED" if declared else "SIMULATED-UNDECLARED"
-    message = (
-        "the label says simulated, the file does not (SIMULATD)"
-        if declared
-        else "the file says simulated (SIMULATD), the label does not"
-    )
-    return declared, [Finding(rule, "error", message, path=name, column="SIMULATD") for name in wrong[:MAX_SAID]]
+    return declared, [_contradiction(name, declared=declared) for name in wrong[:MAX_SAID]]
+
+
+def _contradiction(name: str, *, declared: bool) -> Finding:
+    if declared:
+        message = "the label says simulated, the file does not (SIMULATD)"
+        return Finding("SIMULATED-UNMARKED", "error", message, path=name, column="SIMULATD")
+    message = "the file says simulated (SIMULATD), the label does not"
+    return Finding("SIMULATED-UNDECLARED", "error", message, path=name, column="SIMULATD")
 
 
 def join_rows(files: Iterable[ReadFile]) -> tuple[list[Row], list[Finding]]:
@@ -125,7 +127,7 @@ def _first_of_each(findings: list[Finding]) -> list[Finding]:
         if counts[slot] <= MAX_SAID:
             kept.append(finding)
     kept += [
-        Finding(rule, "error", f"{count - MAX_SAID} further findings of this kind", path=path)
+        Finding(rule, "error", f"{count - MAX_SAID} further findings of this kind", path=path, count=count - MAX_SAID)
         for (rule, path), count in counts.items()
         if count > MAX_SAID
     ]

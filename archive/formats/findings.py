@@ -24,6 +24,8 @@ class Finding:
         Where: path relative to the delivery, HDU as ``2 (ISGR-MOSA-IMA)``, first row 1, column or keyword name.
     found, expected, fix
         What is there, what should be there, and what to do.
+    count
+        For how many places the finding speaks: itself and those like it that are not listed.
     """
 
     rule: str
@@ -36,6 +38,7 @@ class Finding:
     found: str = ""
     expected: str = ""
     fix: str = ""
+    count: int = 1
 
     def at(self, path: str) -> Self:
         """Return the same finding placed in `path`."""

@@ -153,9 +153,8 @@ def _parse_hdu(content: bytes, start: int, index: int, limits: Limits) -> Hdu:
             else:
                 cards[keyword] = _card_value(text[10:])
     if end is None:
-        rule = "FITS-TRUNCATED" if stop == len(content) else "FITS-HEADER"
         raise refuse(
-            rule,
+            "FITS-TRUNCATED" if stop == len(content) else "FITS-HEADER",
             "the header has no END card",
             hdu=place,
             found=f"{(stop - start) // CARD} cards",

@@ -33,6 +33,7 @@ def _note(
             column=column,
             found=str(values[first]),
             expected=expected,
+            count=len(rows),
         )
     return bad
 

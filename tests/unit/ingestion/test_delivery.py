@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from archive.formats import FormatError
-from ingestion.delivery import check_manifest, check_names, read_label
+from ingestion.delivery import check_manifest, check_names
+from ingestion.label import Pattern, read_label
 
 GOOD = {
     "delivery_format": 1,
@@ -23,7 +24,7 @@ def label(tmp_path, **changes):
 
 def test_good_label(tmp_path):
     read = label(tmp_path)
-    assert (read.delivery_id, read.simulated, read.patterns) == ("test-1", False, (("*.fits", "time_series"),))
+    assert (read.delivery_id, read.simulated, read.patterns) == ("test-1", False, (Pattern("*.fits", "time_series"),))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,15 @@ def test_good_label(tmp_path):
         ({"title": ""}, "LABEL-TEXT"),
         ({"files": []}, "LABEL-FILES"),
         ({"files": [{"pattern": 3}]}, "LABEL-FILES"),
-        ({"release_type": "withdraw"}, "LABEL-RELEASE-TYPE"),
+        ({"release_type": "destroy"}, "LABEL-RELEASE-TYPE"),
+        ({"release_type": "withdraw"}, "LABEL-SUPERSEDES"),
+        ({"release_type": "supersede", "supersedes": "test-1"}, "LABEL-SUPERSEDES"),
+        ({"release_type": "withdraw", "supersedes": "test-0"}, "LABEL-REASON"),
+        ({"sofware": {"OSA": "11.2"}}, "LABEL-UNKNOWN"),
+        ({"software": ["OSA"]}, "LABEL-VERSIONS"),
+        ({"instruments": ["JEM-X"]}, "LABEL-INSTRUMENT"),
+        ({"expected_rows": {"sources": "many"}}, "LABEL-COUNT"),
+        ({"files": [{"pattern": "*", "profile": "arf", "count": -1}]}, "LABEL-COUNT"),
     ],
 )
 def test_wrong_labels_are_refused(tmp_path, changes, rule):
@@ -53,6 +62,7 @@ def test_wrong_labels_are_refused(tmp_path, changes, rule):
         ("a: &a [x, x]\nb: [*a, *a]", "LABEL-ALIAS"),
         ("a: !!python/object/apply:os.system ['true']", "LABEL-SYNTAX"),
         ("x" * 1_100_000, "LABEL-SIZE"),
+        ("title: one\ntitle: two", "LABEL-SYNTAX"),
     ],
 )
 def test_hostile_labels_are_refused(tmp_path, text, rule):
