@@ -12,6 +12,7 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 
 SWEEP_EVERY_S = 5.0
+EXPIRE_EVERY_S = 60.0
 
 
 def make_broker_options() -> dict[str, object]:
@@ -28,7 +29,7 @@ def make_broker_options() -> dict[str, object]:
             "data_folder_out": str(queue),
             "control_folder": str(control),
             "store_processed": False,
-            "polling_interval": 0.1,
+            "polling_interval": 0.02,
         },
     }
 
@@ -36,7 +37,7 @@ def make_broker_options() -> dict[str, object]:
 app = Celery("archipelago")
 app.conf.update(
     **make_broker_options(),
-    imports=["archive.tasks"],
+    imports=["archive.tasks", "vo.uws.tasks"],
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
@@ -46,6 +47,11 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "archive.tasks.sweep_task", "schedule": SWEEP_EVERY_S, "options": {"expires": SWEEP_EVERY_S}},
+        "expired-jobs": {
+            "task": "vo.uws.tasks.remove_expired_jobs_task",
+            "schedule": EXPIRE_EVERY_S,
+            "options": {"expires": EXPIRE_EVERY_S},
+        },
     },
     timezone="UTC",
 )

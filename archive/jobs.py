@@ -115,6 +115,11 @@ def run_job(job: Job) -> None:
             _ask("SELECT pg_advisory_unlock(%s, %s)", LOCK_SPACE, job.lock_key)
 
 
+def current_job() -> Job | None:
+    """Return the job that this process is running now, or None outside of one."""
+    return _current.get()
+
+
 def report_progress(fraction: float, message: str = "") -> None:
     """Note how far the running job is; outside a job (a command in a terminal) this does nothing.
 

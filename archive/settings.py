@@ -44,9 +44,16 @@ DATA_ROOT = Path(os.environ.get("ARCHIPELAGO_DATA", CHECKOUT / "var")).resolve()
 FILES_ROOT = DATA_ROOT / "files"
 MAPS_ROOT = DATA_ROOT / "maps"
 LIMITS_ROOT = DATA_ROOT / "upper_limits"
+# Packages that were handed in; read by the gates only, never served.
+QUARANTINE_ROOT = DATA_ROOT / "quarantine"
+# What was uploaded to jobs, and their results.
+RESULTS_ROOT = DATA_ROOT / "jobs"
 
 # The authority part of every ivo:// identifier that this archive mints.
 IVO_AUTHORITY = os.environ.get("ARCHIPELAGO_IVO_AUTHORITY", "archipelago.invalid")
+
+# Sesame of CDS for names that the archive does not know, such as https://cds.unistra.fr/cgi-bin/nph-sesame; empty: none.
+SESAME_URL = os.environ.get("ARCHIPELAGO_SESAME_URL", "")
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 
@@ -76,7 +83,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The PostgreSQL role under which outside queries run; it may only read the published schemas.
 TAP_ROLE = "archipelago_tap"
-PUBLISHED_SCHEMAS = ("integral", "ivoa", "tap_schema")
+PUBLISHED_SCHEMAS = ("integral", "ivoa", "ila", "tap_schema")
 
 INSTALLED_APPS = [
     "archive",
@@ -145,10 +152,15 @@ CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
 # Advisory locks of PostgreSQL that the archive takes; each use has a number of its own.
 LOCK_MIGRATE = 2002_01
 LOCK_PUBLISH = 2002_02
+LOCK_AUDIT = 2002_03
 
 # Kinds of job that the job table may name, and the function that each one runs.
 JOBS = {
     "ingest": "ingestion.jobs.ingest",
+    "delivery_check": "ingestion.jobs.check_delivery",
+    "delivery_publish": "ingestion.jobs.publish_delivery",
+    "delivery_read_back": "ingestion.jobs.read_back_delivery",
+    "tap": "vo.tap.jobs.run_tap",
 }
 
 LOGGING = {

@@ -9,19 +9,11 @@ from tests.support.archive_rows import deliver, random_sources
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls"), pytest.mark.slow]
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS EXA"
-
-
-@pytest.fixture(autouse=True)
-def closed_pools():
-    yield
-    from vo.tap.executor import close_pools
-
-    close_pools()
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS EXA"
 
 
 @pytest.mark.timeout(300)
-def test_taplint_finds_no_error_and_no_warning(live_server, settings):
+def test_taplint_finds_no_error_and_no_warning(live_server, settings, worker):
     from archive.models import Source
 
     stilts = shutil.which("stilts")

@@ -7,8 +7,9 @@ transaction; when the reader of the rows goes away, the query is cancelled.
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from django.conf import settings
@@ -27,6 +28,20 @@ POOL_PATIENCE_S = 20.0
 SYNC_TIMEOUT_S = 600
 BATCH_ROWS = 2_000
 CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a query is run.
+
+    `prepare` works first in the query's transaction, which is READ ONLY after it (uploads, the lock of a job);
+    `raise_late` makes a failure after the first rows an exception, instead of a mark in the document.
+    """
+
+    timeout_s: float = SYNC_TIMEOUT_S
+    prepare: Callable[[psycopg.Connection], None] | None = None
+    raise_late: bool = False
+
 
 _CONNECTION_KEYS = ("host", "port", "dbname", "user", "password", "sslmode", "service")
 
@@ -75,7 +90,7 @@ def close_pools() -> None:
 
 
 @contextmanager
-def read_only_transaction(timeout_s: float) -> Iterator[psycopg.Connection]:
+def read_only_transaction(run: Run) -> Iterator[psycopg.Connection]:
     """Yield a connection in a READ ONLY transaction; errors of the database become the archive's.
 
     Raises
@@ -84,15 +99,19 @@ def read_only_transaction(timeout_s: float) -> Iterator[psycopg.Connection]:
     """
     try:
         with current_pool().connection() as connection:
-            milliseconds = sql.Literal(int(timeout_s * 1000))
-            connection.execute(sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}").format(milliseconds))
+            milliseconds = sql.Literal(int(run.timeout_s * 1000))
+            mode = sql.SQL("READ WRITE" if run.prepare else "READ ONLY")
+            connection.execute(sql.SQL("BEGIN {}; SET LOCAL statement_timeout = {}").format(mode, milliseconds))
             try:
+                if run.prepare:
+                    run.prepare(connection)
+                    connection.execute("SET TRANSACTION READ ONLY")
                 yield connection
             finally:
                 if not connection.closed:
                     connection.rollback()
     except (psycopg.Error, PoolTimeout) as error:
-        raise explain(error, timeout_s) from error
+        raise explain(error, run.timeout_s) from error
 
 
 def explain(error: Exception, timeout_s: float) -> ArchiveError:
@@ -157,5 +176,5 @@ def probe(timeout_s: float = 5.0) -> None:
     ArchiveError
         If queries cannot be answered at the moment.
     """
-    with read_only_transaction(timeout_s) as connection:
+    with read_only_transaction(Run(timeout_s)) as connection:
         connection.execute("SELECT table_name FROM tap_schema.tables LIMIT 1").fetchone()

@@ -18,6 +18,7 @@ from vo.adql.resolved import OutputColumn, ResolvedQuery
 from vo.adql.resolver import resolve_query
 from vo.tap import executor, rows
 from vo.tap.errors import QueryFailedError
+from vo.tap.executor import Run
 from vo.tap.formats import find_format
 from vo.tap.params import TapRequest
 from vo.votable import OVERFLOW, Info, base64_stream, table_foot, table_head
@@ -51,7 +52,7 @@ def resolve_text(text: str) -> ResolvedQuery:
     return resolve_query(parse_query(text), published_tables(), text)
 
 
-def run_query(request: TapRequest, *, timeout_s: float = executor.SYNC_TIMEOUT_S) -> Result:
+def run_query(request: TapRequest, run: Run | None = None) -> Result:
     """Start a query and return its result once the first rows are there.
 
     The database is asked for one row more than MAXREC, which tells whether the result is cut off.
@@ -65,7 +66,7 @@ def run_query(request: TapRequest, *, timeout_s: float = executor.SYNC_TIMEOUT_S
     most = request.maxrec
     inner = write_query(resolved, limit=most + 1 if most else 0)
     write = _WRITERS[request.result_format.writer]
-    content = write(resolved.columns, inner, request, timeout_s)
+    content = write(resolved.columns, inner, request, run or Run())
     first = next(content)
     return Result(resolved.columns, _continue(first, content))
 
@@ -87,7 +88,7 @@ def preview_query(text: str) -> Preview:
     ArchiveError
         If the query cannot be parsed, resolved or run.
     """
-    result = run_query(TapRequest(text, PREVIEW_ROWS, find_format("json")), timeout_s=PREVIEW_TIMEOUT_S)
+    result = run_query(TapRequest(text, PREVIEW_ROWS, find_format("json")), Run(PREVIEW_TIMEOUT_S))
     document = orjson.loads(b"".join(result.content))
     if document["status"] not in {"OK", "OVERFLOW"}:
         raise QueryFailedError(document["status"])
@@ -101,7 +102,7 @@ def _continue(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
 
 
 Chunks = Iterator[tuple[bytes, bool]]
-Writer = Callable[[tuple[OutputColumn, ...], sql.Composable, TapRequest, float], Iterator[bytes]]
+Writer = Callable[[tuple[OutputColumn, ...], sql.Composable, TapRequest, Run], Iterator[bytes]]
 
 
 def _select(expression: sql.Composable, inner: sql.Composable) -> sql.Composed:
@@ -125,7 +126,7 @@ class _Flagged:
 
 
 def _write_votable(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write a VOTable; what goes wrong after the first rows is an INFO after the table (DALI 1.1 section 4.4)."""
     serialization = request.result_format.writer
@@ -133,7 +134,7 @@ def _write_votable(
     started = False
     status: list[Info] = []
     try:
-        with executor.read_only_transaction(timeout_s) as connection:
+        with executor.read_only_transaction(run) as connection:
             with closing(executor.stream_rows(connection, _select(row, inner), most=request.maxrec)) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
                 flagged = _Flagged(chunks, next(chunks))
                 head = table_head(columns, [Info("QUERY", request.query)], serialization=serialization)
@@ -143,14 +144,14 @@ def _write_votable(
                 yield from encoded
             status = [OVERFLOW] if flagged.overflow or request.maxrec == 0 else []
     except ArchiveError as error:
-        if not started:
+        if not started or run.raise_late:
             raise
         status = [Info("QUERY_STATUS", "ERROR", str(error))]
     yield table_foot(status, serialization=serialization)
 
 
 def _write_separated(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write CSV or TSV by COPY; these formats have no place for a status, a late failure breaks the transfer off."""
     delimiter = "," if request.result_format.writer == "csv" else "\t"
@@ -160,7 +161,7 @@ def _write_separated(
         _select(rows.text_columns(columns), inner), sql.Literal(delimiter)
     )
     with (
-        executor.read_only_transaction(timeout_s) as connection,
+        executor.read_only_transaction(run) as connection,
         closing(executor.copy_rows(connection, statement, most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
     ):
         first, _ = next(chunks)
@@ -170,7 +171,7 @@ def _write_separated(
 
 
 def _write_json(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, timeout_s: float
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write ``{"metadata": [...], "data": [[...], ...]}``, the shape of ESA's archives; a status comes last."""
     names = ("datatype", "arraysize", "unit", "ucd", "utype", "xtype", "description")
@@ -184,7 +185,7 @@ def _write_json(
     status = "OK"
     try:
         with (
-            executor.read_only_transaction(timeout_s) as connection,
+            executor.read_only_transaction(run) as connection,
             closing(executor.stream_rows(connection, _select(separated, inner), most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
         ):
             flagged = _Flagged(chunks, next(chunks))
@@ -196,7 +197,7 @@ def _write_json(
                 pending = chunk
             status = "OVERFLOW" if flagged.overflow or request.maxrec == 0 else "OK"
     except ArchiveError as error:
-        if head:
+        if head or run.raise_late:
             raise
         status = str(error)
     yield head + pending.removesuffix(b",\n") + b'\n],\n"status": ' + orjson.dumps(status) + b"}\n"

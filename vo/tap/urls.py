@@ -1,6 +1,6 @@
 """Addresses of the TAP service below its base: TAP 1.1 section 2, VOSI 1.1 as siblings of sync."""
 
-from django.urls import path
+from django.urls import include, path
 
 from vo.tap import views
 from vo.vosi import views as vosi
@@ -8,8 +8,7 @@ from vo.vosi import views as vosi
 urlpatterns = [
     path("sync", views.sync, name="tap-sync"),
     path("sync/", views.sync),
-    path("async", views.no_async),
-    path("async/<path:job>", views.no_async),
+    path("", include("vo.uws.urls")),
     path("examples", views.examples, name="tap-examples"),
     path("capabilities", vosi.capabilities, name="tap-capabilities"),
     path("availability", vosi.availability, name="tap-availability"),

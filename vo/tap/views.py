@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from archive.errors import ArchiveError, NotFoundError, UsageError
+from archive.errors import ArchiveError, UsageError
 from archive.published import Table
 from vo.tap.examples import EXAMPLES
 from vo.tap.formats import FORMATS
@@ -39,14 +39,6 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     # Tells a proxy in front to pass the rows on as they come.
     response["X-Accel-Buffering"] = "no"
     return response
-
-
-@csrf_exempt
-@protocol_view
-def no_async(_request: HttpRequest, **_kwargs: str) -> HttpResponseBase:
-    """Say that there are no jobs yet, in the dialect that TAP clients read."""
-    msg = "asynchronous queries are not offered yet; send the query to sync, which has no limit of rows below MAXREC"
-    raise NotFoundError(msg)
 
 
 @require_safe

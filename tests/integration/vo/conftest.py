@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.tap_worker import running_worker
+
 
 @pytest.fixture(autouse=True)
 def closed_pools():
@@ -10,3 +12,17 @@ def closed_pools():
     from vo.tap.executor import close_pools
 
     close_pools()
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path):
+    """Files of jobs go into the test's own directory."""
+    settings.RESULTS_ROOT = tmp_path / "jobs"
+
+
+@pytest.fixture
+def worker(transactional_db, settings):
+    """Jobs are run."""
+    settings.JOBS = {"tap": "vo.tap.jobs.run_tap"}
+    with running_worker():
+        yield

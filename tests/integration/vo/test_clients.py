@@ -7,6 +7,8 @@ from pyvo.dal import DALQueryError
 from tests.support.archive_rows import deliver, random_sources
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
+# These clients leave their sockets to the garbage collector.
+UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +61,32 @@ def test_pyvo_sees_that_a_result_is_cut_off(live_server, sources):
     result = service.search("select ra from integral.sources", maxrec=7)
     assert len(result) == 7
     assert result.query_status == "OVERFLOW"
+
+
+@UNCLOSED
+def test_pyvo_runs_jobs(live_server, sources, worker):
+    service = pyvo.dal.TAPService(live_server.url + "/tap")
+    job = service.submit_job("select top 3 ra, dec from integral.sources order by ra", maxrec=2)
+    job.run()
+    job.wait(phases=["COMPLETED", "ERROR"], timeout=30)
+    assert job.phase == "COMPLETED"
+    result = job.fetch_result()
+    assert len(result) == 2
+    assert result.query_status == "OVERFLOW"
+    assert [listed.jobid for listed in service.get_job_list()] == [job.job.jobid]
+    job.delete()
+    assert service.get_job_list() == []
+    assert len(service.run_async("select top 3 ra from integral.sources")) == 3
+    with pytest.raises(DALQueryError, match="did you mean ra"):
+        service.run_async("select raa from integral.sources")
+
+
+@UNCLOSED
+def test_astroquery_s_tapplus_runs_jobs(live_server, sources, worker):
+    from astroquery.utils.tap import TapPlus
+
+    service = TapPlus(url=live_server.url + "/tap")
+    job = service.launch_job_async("select top 4 source_id from integral.sources order by source_id", verbose=False)
+    assert job.get_phase() == "COMPLETED"
+    assert list(job.get_results()["source_id"]) == ["J000000", "J000001", "J000002", "J000003"]
+    assert len(service.launch_job("select top 4 source_id from integral.sources").get_results()) == 4

@@ -188,7 +188,7 @@ def test_the_role_cannot_read_the_archive_s_own_tables(sources):
     import psycopg
 
     from vo.tap.errors import InternalError
-    from vo.tap.executor import read_only_transaction
+    from vo.tap.executor import Run, read_only_transaction
 
     for statement in (
         "SELECT 1 FROM archive_source",
@@ -196,7 +196,7 @@ def test_the_role_cannot_read_the_archive_s_own_tables(sources):
         "CREATE TABLE x (a int)",
         "DELETE FROM tap_schema.keys",
     ):
-        with pytest.raises(InternalError) as caught, read_only_transaction(5) as connection:
+        with pytest.raises(InternalError) as caught, read_only_transaction(Run(5)) as connection:
             connection.execute(statement)
         assert isinstance(
             caught.value.__cause__, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction
@@ -205,13 +205,14 @@ def test_the_role_cannot_read_the_archive_s_own_tables(sources):
 
 def test_a_query_past_its_time_is_stopped_with_a_reason(sources):
     from vo.tap.errors import QueryTimeoutError
+    from vo.tap.executor import Run
     from vo.tap.formats import find_format
     from vo.tap.params import TapRequest
     from vo.tap.services import run_query
 
     query = "SELECT COUNT(*) FROM integral.sources a, integral.sources b, integral.sources c WHERE a.ra+b.ra+c.ra < 0"
     with pytest.raises(QueryTimeoutError, match=r"longer than 0\.3 s"):
-        run_query(TapRequest(query, 10, find_format(None)), timeout_s=0.3)
+        run_query(TapRequest(query, 10, find_format(None)), Run(0.3))
 
 
 @pytest.mark.parametrize("form", ["votable", "csv", "json"])
@@ -276,10 +277,3 @@ def test_the_page_shows_rows_and_errors(client, sources):
     broken = client.get("/tap", {"QUERY": "SELECT <script> FROM x"})
     assert broken.status_code == 400
     assert b"<script> FROM" not in broken.content
-
-
-def test_async_says_that_it_is_not_there(client):
-    for address in ("/tap/async", "/tap/tap/async/1/phase"):
-        response = client.post(address, {"QUERY": "SELECT 1 FROM integral.sources"})
-        assert response.status_code == 404
-        assert b"asynchronous queries are not offered yet" in response.content

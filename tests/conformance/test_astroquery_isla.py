@@ -1,0 +1,58 @@
+"""astroquery's own remote tests of its INTEGRAL module, unmodified, against this server."""
+
+import os
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+
+from tests.support import isla_archive
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls"), pytest.mark.slow]
+
+KEYS = {
+    "ISLA_TAP_SERVER": "tap",
+    "ISLA_DATA_SERVER": "data?",
+    "ISLA_LOGIN_SERVER": "login",
+    "ISLA_LOGOUT_SERVER": "logout",
+    "ISLA_SERVLET": "tap/sync/?PHASE=RUN",
+    "ISLA_TARGET_RESOLVER": "servlet/target-resolver?TARGET_NAME={}&RESOLVER_TYPE={}&FORMAT=json",
+}
+
+
+@pytest.fixture(autouse=True)
+def closed_pools():
+    yield
+    from vo.tap.executor import close_pools
+
+    close_pools()
+
+
+@pytest.mark.timeout(300)
+def test_astroquery_passes_its_own_remote_tests(live_server, settings, tmp_path):
+    settings.PUBLIC_URL = live_server.url
+    isla_archive.fill(tmp_path)
+    (tmp_path / "astropy").mkdir()
+    lines = [f'{key} = "{live_server.url}/tap/{path}"' for key, path in KEYS.items()]
+    (tmp_path / "astropy" / "astroquery.cfg").write_text("\n".join(["[esa.integral]", *lines, ""]))
+    source = files("astroquery").joinpath("esa/integral/tests/test_isla_remote.py")
+    (tmp_path / "test_isla_remote.py").write_text(source.read_text())
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    remote_data: asks a server\n")
+    options = ["-q", "-p", "no:django", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_isla_remote.py"],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "XDG_CONFIG_HOME": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path),
+            "TZ": "UTC",
+        },
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert "12 passed" in run.stdout, run.stdout[-6000:]

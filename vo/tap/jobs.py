@@ -1,0 +1,92 @@
+"""Runs the query of a job into a file; this is what a worker executes for the kind of job ``tap``."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+
+from archive.errors import TooLargeError
+from archive.jobs import JobAbortedError, current_job, report_progress
+from archive.models.job import Job
+from vo.tap.executor import Run
+from vo.tap.params import merge_parameters, read_request
+from vo.tap.services import run_query
+from vo.uws.services import LOCK_QUERY, job_directory, query_lock_key
+
+RESULT_NAME = "result"
+MOST_RESULT_BYTES = 20 * 2**30
+REPORT_EVERY_S = 1.0
+
+
+def run_tap(parameters: list[list[str]]) -> dict[str, object]:
+    """Run the query of the current job.
+
+    Parameters
+    ----------
+    parameters
+        Pairs of name and value, as the client gave them.
+
+    Returns
+    -------
+    dict
+        The file's `name` for downloads, its `media_type`, `size_bytes` and `sha256`.
+
+    Raises
+    ------
+    ArchiveError
+        If the request is wrong or fails; nothing is left of the result then.
+    """
+    job = current_job()
+    if job is None:
+        msg = "run_tap runs the query of a job and there is none"
+        raise RuntimeError(msg)
+    request = read_request(merge_parameters((name, value) for name, value in parameters))
+    run = Run(job.execution_duration_s, lambda connection: _hold_lock(connection, job), raise_late=True)
+    result = run_query(request, run)
+    directory = job_directory(job.job_id)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    size, sha256 = _write(result.content, directory / f"{RESULT_NAME}.part")
+    report_progress(1.0, f"{size} bytes written")
+    (directory / f"{RESULT_NAME}.part").replace(directory / RESULT_NAME)
+    form = request.result_format
+    return {
+        "name": f"result.{form.extension}",
+        "media_type": form.media_type,
+        "size_bytes": size,
+        "sha256": sha256,
+    }
+
+
+def _hold_lock(connection: psycopg.Connection, job: Job) -> None:
+    """Hold the lock by which an abort finds this connection, and make sure that there was none before."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", (LOCK_QUERY, query_lock_key(job.job_id)))
+    if not Job.objects.filter(job_id=job.job_id, phase=Job.Phase.EXECUTING).exists():
+        msg = f"Job {job.job_id} was aborted."
+        raise JobAbortedError(msg)
+
+
+def _write(content: Iterator[bytes], path: Path) -> tuple[int, str]:
+    digest = hashlib.sha256()
+    size, reported = 0, time.monotonic()
+    try:
+        with closing(content), path.open("wb") as file:  # pyright: ignore[reportArgumentType]  # a generator
+            for chunk in content:
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                if size > MOST_RESULT_BYTES:
+                    msg = f"the result is larger than {MOST_RESULT_BYTES >> 30} GiB, the most that a job may keep"
+                    raise TooLargeError(msg)
+                if time.monotonic() - reported > REPORT_EVERY_S:
+                    reported = time.monotonic()
+                    report_progress(0.0, f"{size} bytes written")
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return size, digest.hexdigest()

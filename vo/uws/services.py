@@ -1,0 +1,223 @@
+"""Makes, starts, aborts and removes the jobs of TAP; the rows of the job table are the truth (archive/jobs.py)."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from archive.errors import BusyError, NotFoundError, UsageError
+from archive.jobs import abort_job
+from archive.models.job import Job
+from vo.uws.documents import shown_phase
+from vo.uws.params import DEFAULT_DURATION_S, DEFAULT_LIFETIME, ListFilter
+
+KIND = "tap"
+MOST_OPEN_JOBS = 2_000
+"""Jobs that have not ended; beyond that no new one is taken."""
+
+MOST_LISTED = 1_000
+MOST_WAITING_REQUESTS = 10
+"""Requests that may wait for a change of phase at once; others are answered at once."""
+
+LOCK_QUERY = 4243
+"""First key of the advisory lock that the query of a job holds; the second is `Job.lock_key`."""
+
+ORPHAN_AGE_S = 3_600.0
+
+OPEN_PHASES = (Job.Phase.PENDING, Job.Phase.QUEUED, Job.Phase.EXECUTING)
+
+_waiting = threading.BoundedSemaphore(MOST_WAITING_REQUESTS)
+
+
+def job_directory(job_id: UUID) -> Path:
+    """Directory of a job's files: what was uploaded, and the result."""
+    return settings.RESULTS_ROOT / str(job_id)
+
+
+def create_job(parameters: Sequence[tuple[str, str]], *, owner: str, run_id: str) -> Job:
+    """Make a PENDING job; whether its query is a good one shows when it runs.
+
+    Raises
+    ------
+    BusyError
+        If too many jobs have not ended.
+    """
+    if Job.objects.filter(kind=KIND, phase__in=OPEN_PHASES).count() >= MOST_OPEN_JOBS:
+        msg = f"there are {MOST_OPEN_JOBS} jobs that have not ended; try again later, or send the query to sync"
+        raise BusyError(msg)
+    now = timezone.now()
+    return Job.objects.create(
+        kind=KIND,
+        arguments={"parameters": [list(pair) for pair in parameters]},
+        phase=Job.Phase.PENDING,
+        run_id=run_id[:64],
+        owner=owner,
+        execution_duration_s=DEFAULT_DURATION_S,
+        destruction_at=now + DEFAULT_LIFETIME,
+    )
+
+
+def find_job(job_id: UUID) -> Job:
+    """Return a job.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that identifier, or its destruction time is over.
+    """
+    job = Job.objects.filter(kind=KIND, job_id=job_id).first()
+    if job is None or (job.destruction_at is not None and job.destruction_at < timezone.now()):
+        msg = f"there is no job {job_id}; it may have been removed"
+        raise NotFoundError(msg)
+    return job
+
+
+def list_jobs(owner: str, which: ListFilter) -> QuerySet[Job]:
+    """Return the jobs of an owner, newest first; without an owner, none."""
+    if not owner:
+        return Job.objects.none()
+    found = Job.objects.filter(kind=KIND, owner=owner, destruction_at__gte=timezone.now()).order_by("-created_at")
+    if which.phases:
+        phases = set(which.phases)
+        if Job.Phase.EXECUTING in phases:
+            phases.add(Job.Phase.QUEUED)
+        elif Job.Phase.QUEUED in phases:
+            phases.discard(Job.Phase.QUEUED)
+        found = found.filter(phase__in=phases)
+    if which.after is not None:
+        found = found.filter(created_at__gt=which.after)
+    return found[: min(which.last or MOST_LISTED, MOST_LISTED)]
+
+
+def start_job(job: Job) -> None:
+    """Let the workers have a PENDING job; the caller nudges one.
+
+    Raises
+    ------
+    UsageError
+        If it is not PENDING any more.
+    """
+    if not Job.objects.filter(job_id=job.job_id, phase=Job.Phase.PENDING).update(phase=Job.Phase.QUEUED):
+        msg = f"PHASE=RUN starts PENDING jobs only; this one is {find_job(job.job_id).phase}"
+        raise UsageError(msg)
+
+
+def stop_job(job: Job) -> None:
+    """Abort a job and cancel its query.
+
+    Raises
+    ------
+    UsageError
+        If it has ended.
+    """
+    if not abort_job(job.job_id):
+        msg = f"PHASE=ABORT comes too late; the job is {find_job(job.job_id).phase}"
+        raise UsageError(msg)
+    _cancel_query(job.job_id)
+
+
+def change_parameters(job: Job, parameters: Sequence[tuple[str, str]]) -> None:
+    """Set parameters of a PENDING job; a name that it has gets the new values, UPLOAD gets them in addition.
+
+    Raises
+    ------
+    UsageError
+        If the job is not PENDING any more.
+    """
+    names = {name.upper() for name, _ in parameters} - {"UPLOAD"}
+    with transaction.atomic():
+        current = _lock_pending(job, "its parameters")
+        kept = [pair for pair in current.arguments["parameters"] if pair[0].upper() not in names]
+        current.arguments = {**current.arguments, "parameters": [*kept, *map(list, parameters)]}
+        current.save(update_fields=["arguments"])
+
+
+def change_duration(job: Job, seconds: int) -> None:
+    """Set how long a PENDING job may run.
+
+    Raises
+    ------
+    UsageError
+        If the job is not PENDING any more.
+    """
+    with transaction.atomic():
+        current = _lock_pending(job, "its execution duration")
+        current.execution_duration_s = seconds
+        current.save(update_fields=["execution_duration_s"])
+
+
+def _lock_pending(job: Job, what: str) -> Job:
+    current = Job.objects.select_for_update().filter(job_id=job.job_id).first()
+    if current is None or current.phase != Job.Phase.PENDING:
+        msg = f"the job is {current.phase if current else 'gone'}; {what} can be set while it is PENDING"
+        raise UsageError(msg)
+    return current
+
+
+def remove_job(job: Job) -> None:
+    """Abort a job if it runs, and remove it with its files."""
+    if abort_job(job.job_id):
+        _cancel_query(job.job_id)
+    Job.objects.filter(job_id=job.job_id).delete()
+    shutil.rmtree(job_directory(job.job_id), ignore_errors=True)
+
+
+def await_change(job: Job, phases: Iterable[str], patience_s: float) -> Job:
+    """Wait until the job's phase is none of `phases`; return the job as it is then, or after `patience_s`.
+
+    UWS 1.1 section 2.2.1.1 lets a service answer earlier: it does if too many requests wait already.
+    """
+    awaited = set(phases)
+    if patience_s <= 0 or shown_phase(job.phase) not in awaited or not _waiting.acquire(blocking=False):
+        return job
+    try:
+        begun = time.monotonic()
+        while (waited := time.monotonic() - begun) < patience_s:
+            time.sleep(0.005 if waited < 1 else 0.05 if waited < 10 else 0.25)
+            phase = Job.objects.filter(job_id=job.job_id).values_list("phase", flat=True).first()
+            if phase is None or shown_phase(phase) not in awaited:
+                break
+    finally:
+        _waiting.release()
+    return find_job(job.job_id)
+
+
+def remove_expired_jobs() -> int:
+    """Remove the jobs whose destruction time is over, and directories without a job; return the number of jobs."""
+    expired = list(Job.objects.filter(kind=KIND, destruction_at__lt=timezone.now()))
+    for job in expired:
+        remove_job(job)
+    root = settings.RESULTS_ROOT
+    for path in root.iterdir() if root.is_dir() else ():
+        if time.time() - path.stat().st_mtime > ORPHAN_AGE_S and not _has_job(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    return len(expired)
+
+
+def _has_job(name: str) -> bool:
+    try:
+        return Job.objects.filter(job_id=UUID(name)).exists()
+    except ValueError:
+        return True  # not ours to remove
+
+
+def _cancel_query(job_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+            " AND objid = %s AND granted AND pid <> pg_backend_pid()"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [LOCK_QUERY, query_lock_key(job_id)],
+        )
+
+
+def query_lock_key(job_id: UUID) -> int:
+    """Second key of the advisory lock of a job's query: 31 bits of its random identifier."""
+    return job_id.int & 0x7FFFFFFF

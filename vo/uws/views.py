@@ -1,0 +1,237 @@
+"""HTTP doors of UWS 1.1 for the jobs of TAP (sections 2.2.2 and 2.2.3).
+
+A job is reached by its address, which cannot be guessed; the list shows a caller the jobs that were made with the
+same cookie, and nobody else's.
+"""
+
+import hashlib
+import re
+import secrets
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from archive.errors import NotFoundError, UsageError
+from archive.models.job import Job
+from archive.tasks import nudge
+from vo.tap.jobs import RESULT_NAME
+from vo.tap.params import Parameters, merge_parameters, single
+from vo.tap.responses import protocol_view
+from vo.uws import services
+from vo.uws.documents import (
+    iso_time,
+    job_document,
+    list_document,
+    parameters_document,
+    results_document,
+    shown_phase,
+)
+from vo.uws.params import CONTROL_NAMES, read_destruction, read_duration, read_filter, read_phase, read_wait
+from vo.uws.results import send_file
+from vo.votable import CONTENT_TYPE, error_document
+
+COOKIE = "archipelago_jobs"
+COOKIE_AGE_S = 30 * 86_400
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{40,64}")
+
+
+@csrf_exempt
+@protocol_view
+def jobs(request: HttpRequest) -> HttpResponseBase:
+    """Make a job (POST), or list those of the caller (GET)."""
+    token = request.COOKIES.get(COOKIE, "")
+    token = token if _TOKEN.fullmatch(token) else ""
+    parameters = _parameters(request)
+    if request.method in {"GET", "HEAD"}:
+        found = services.list_jobs(_owner(token), read_filter(parameters))
+        return _xml(list_document(found, _list_address(request)))
+    _need_post(request)
+    _refuse_files(request)
+    token = token or secrets.token_urlsafe(32)
+    phase = single(parameters, "PHASE")
+    if phase is not None and phase.upper() != "RUN":
+        msg = f"PHASE={phase[:40]!r} cannot be asked of a new job; PHASE=RUN starts it at once"
+        raise UsageError(msg)
+    job = services.create_job(_own(parameters), owner=_owner(token), run_id=single(parameters, "RUNID") or "")
+    if phase is not None:
+        services.start_job(job)
+        nudge()
+    response = _see(f"{_list_address(request)}/{job.job_id}")
+    response.set_cookie(
+        COOKIE, token, max_age=COOKIE_AGE_S, path="/tap", httponly=True, samesite="Lax", secure=request.is_secure()
+    )
+    return response
+
+
+@csrf_exempt
+@protocol_view
+def job(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+    """Describe a job (GET, which may WAIT), or remove it (DELETE, or POST with ACTION=DELETE)."""
+    found = services.find_job(job_id)
+    parameters = _parameters(request)
+    if request.method in {"GET", "HEAD"}:
+        return _xml(job_document(_wait(found, parameters), _job_address(request, job_id)))
+    if request.method != "DELETE":
+        _need_post(request)
+        action = single(parameters, "ACTION")
+        if (action or "").upper() != "DELETE":
+            msg = f"ACTION={(action or '')[:40]!r} is not known for a job; ACTION=DELETE removes it"
+            raise UsageError(msg)
+    services.remove_job(found)
+    return _see(_list_address(request))
+
+
+@csrf_exempt
+@protocol_view
+def part(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
+    """Read one part of a job (GET), or set it (POST)."""
+    found = services.find_job(job_id)
+    address = _job_address(request, job_id)
+    if request.method in {"GET", "HEAD"}:
+        return _read_part(found, name, _parameters(request), address)
+    _need_post(request)
+    _set_part(request, found, name)
+    return _see(address)
+
+
+@protocol_view
+def result(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
+    """Send the result of a job."""
+    found = services.find_job(job_id)
+    if name != "result" or found.phase != Job.Phase.COMPLETED or not found.result:
+        msg = f"there is no result {name[:40]!r}; the job is {shown_phase(found.phase)}"
+        raise NotFoundError(msg)
+    return send_file(
+        request,
+        services.job_directory(job_id) / RESULT_NAME,
+        sha256=found.result["sha256"],
+        name=found.result["name"],
+        media_type=found.result["media_type"],
+    )
+
+
+@csrf_exempt
+@protocol_view
+def missing(_request: HttpRequest, address: str) -> HttpResponseBase:
+    """Say that an address below ``async`` is none of a job."""
+    msg = f"there is no job at {address[:80]!r}"
+    raise NotFoundError(msg)
+
+
+def _read_part(found: Job, name: str, parameters: Parameters, address: str) -> HttpResponseBase:
+    match name:
+        case "phase":
+            return _text(shown_phase(_wait(found, parameters).phase))
+        case "executionduration":
+            return _text(str(found.execution_duration_s))
+        case "destruction":
+            return _text(iso_time(found.destruction_at))
+        case "quote" | "owner":
+            return _text("")
+        case "parameters":
+            return _xml(parameters_document(found))
+        case "results":
+            return _xml(results_document(found, address))
+        case "error" if found.phase == Job.Phase.ERROR:
+            return HttpResponse(error_document(found.message), content_type=CONTENT_TYPE)
+        case "error":
+            msg = f"the job has no error; it is {shown_phase(found.phase)}"
+        case _:
+            msg = f"a job has no part {name[:40]!r}"
+    raise NotFoundError(msg)
+
+
+def _set_part(request: HttpRequest, found: Job, name: str) -> None:
+    parameters = _parameters(request)
+    match name:
+        case "phase":
+            _set_phase(found, single(parameters, "PHASE") or "")
+        case "executionduration":
+            services.change_duration(found, read_duration(single(parameters, "EXECUTIONDURATION")))
+        case "destruction":
+            found.destruction_at = read_destruction(single(parameters, "DESTRUCTION"), created=found.created_at)
+            found.save(update_fields=["destruction_at"])
+        case "parameters":
+            _refuse_files(request)
+            services.change_parameters(found, _own(parameters))
+        case _:
+            msg = f"the part {name[:40]!r} of a job cannot be set"
+            raise UsageError(msg)
+
+
+def _set_phase(found: Job, phase: str) -> None:
+    match phase.strip().upper():
+        case "RUN":
+            services.start_job(found)
+            nudge()
+        case "ABORT":
+            services.stop_job(found)
+        case _:
+            msg = f"PHASE={phase[:40]!r} cannot be asked for; PHASE=RUN starts a job, PHASE=ABORT ends it"
+            raise UsageError(msg)
+
+
+def _wait(found: Job, parameters: Parameters) -> Job:
+    """Wait for a change as WAIT and PHASE ask (UWS 1.1 section 2.2.1.1)."""
+    patience_s = read_wait(parameters)
+    asked = single(parameters, "PHASE")
+    phases = {read_phase(asked)} if asked else {shown_phase(found.phase)}
+    active = {Job.Phase.PENDING.value, Job.Phase.EXECUTING.value}
+    return services.await_change(found, phases & active, patience_s)
+
+
+def _own(parameters: Parameters) -> list[tuple[str, str]]:
+    """Parameters that belong to the job itself."""
+    return [(name, value) for name, values in parameters.items() if name not in CONTROL_NAMES for value in values]
+
+
+def _parameters(request: HttpRequest) -> Parameters:
+    pairs = [[(n, v) for n, values in query.lists() for v in values] for query in (request.GET, request.POST)]
+    return merge_parameters(*pairs)
+
+
+def _refuse_files(request: HttpRequest) -> None:
+    if request.FILES:
+        msg = "inline uploads are not supported by this service yet; nothing was run"
+        raise UsageError(msg)
+
+
+def _need_post(request: HttpRequest) -> None:
+    if request.method != "POST":
+        msg = f"{request.method} is not allowed here; use GET or POST"
+        raise UsageError(msg)
+
+
+def _owner(token: str) -> str:
+    """Whom a cookie stands for; the database keeps no cookie."""
+    return hashlib.sha256(token.encode()).hexdigest() if token else ""
+
+
+def _list_address(request: HttpRequest) -> str:
+    head, middle, _ = request.path.partition("/async")
+    return f"{settings.PUBLIC_URL}{head}{middle}"
+
+
+def _job_address(request: HttpRequest, job_id: UUID) -> str:
+    return f"{_list_address(request)}/{job_id}"
+
+
+def _see(address: str) -> HttpResponse:
+    response = HttpResponse(status=303)
+    response["Location"] = address
+    return response
+
+
+def _xml(document: str) -> HttpResponse:
+    response = HttpResponse(document, content_type="text/xml")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _text(text: str) -> HttpResponse:
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    return response
