@@ -127,6 +127,7 @@ SCHEMAS: Mapping[str, str] = MappingProxyType(
     {
         "integral": "INTEGRAL observations, catalogues and products, all columns",
         "ivoa": "Tables defined by the IVOA",
+        "ila": "Observations, sources and epochs as clients of ESA's ISLA ask for them",
         "tap_schema": "Description of the tables of this service (TAP 1.1 section 4)",
     }
 )

@@ -5,13 +5,33 @@ All text comes from ``archive/tables/*.yaml`` and this module, never from a requ
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from psycopg import sql
 
 from archive.published import POSTGRES_TYPES, SCHEMAS, Column, Table
 
 _CURRENT = re.compile(r"@current\((\w+)\)")
+_MACRO = re.compile(r"@(utc|revolution|isla_instrument|isla_band)\(([\w.]+)(?:, ([\w.]+))?\)")
 _CURRENT_RELEASE = "(SELECT release_id FROM archive_currentrelease)"
+
+_REVOLUTIONS = "FROM archive_revolution r WHERE r.tstart_mjd_tt IS NOT NULL AND @current(r)"
+_MACROS: Mapping[str, str] = MappingProxyType(
+    {
+        # UTC text of an MJD in TT; TT - UTC was 64.184 s at launch, then a leap second at each date of the list
+        # (IERS Bulletin C 30, 36, 43, 49, 52; none since).
+        "utc": "to_char(timestamp '1858-11-17' + interval '1 second' * round(({0} * 86400.0 - 64.184 - width_bucket("
+        "{0}, '{{53736.000754,54832.000766,56109.000777,57204.000789,57754.000801}}'::float8[]))::numeric), "
+        "'YYYY-MM-DD HH24:MI:SS')",
+        # The revolution that an MJD falls into: the last one that began before it.
+        "revolution": f"((SELECT array_agg(r.revolution ORDER BY r.tstart_mjd_tt) {_REVOLUTIONS})[NULLIF(width_bucket("
+        f"{{0}}, (SELECT array_agg(r.tstart_mjd_tt ORDER BY r.tstart_mjd_tt) {_REVOLUTIONS})), 0)])",
+        "isla_instrument": "CASE WHEN {0} IN ('isgri', 'picsit', 'ibis') THEN 1 WHEN {0} LIKE 'jemx%' THEN 2 "
+        "WHEN {0} = 'spi' THEN 3 WHEN {0} = 'omc' THEN 4 END",
+        "isla_band": "to_char(round({0}), 'FM9999900') || '_' || to_char(round({1}), 'FM9999900')",
+    }
+)
+"""SQL behind the marks of that name in the table descriptions; ``{0}`` and ``{1}`` are what the mark names."""
 
 
 def drop_statements() -> Iterator[sql.Composed]:
@@ -49,7 +69,8 @@ def _expand(text: str, constants: Mapping[str, str]) -> str:
         rf"(\1.release_from_id <= {_CURRENT_RELEASE} "
         rf"AND (\1.release_to_id IS NULL OR \1.release_to_id > {_CURRENT_RELEASE}))"
     )
-    expanded = _CURRENT.sub(valid, text)
+    written = _MACRO.sub(lambda mark: _MACROS[mark[1]].format(mark[2], mark[3]), text)
+    expanded = _CURRENT.sub(valid, written)
     for name, value in constants.items():
         expanded = expanded.replace(f"@{name}", value.replace("'", "''"))
     return expanded

@@ -7,6 +7,8 @@ from vo.tap import views
 urlpatterns = [
     path("tap", views.page),
     path("tap/", views.page, name="tap"),
+    # Before TAP: ISLA's servlets share the address of sync.
+    path("tap/", include("vo.isla.urls")),
     path("tap/", include("vo.tap.urls")),
     path("tap/tap/", include(("vo.tap.urls", "isla-tap"))),
 ]

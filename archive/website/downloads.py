@@ -37,9 +37,9 @@ def send_stored_file(request: HttpRequest, *, sha256: str, size: int, name: str,
             f"The stored content of {name} is damaged: found {found}, expected {size} bytes. Nothing was sent."
         )
     etag = f'"{sha256}"'
-    if _matches(request.headers.get("If-None-Match", ""), etag):
+    if matches_etag(request.headers.get("If-None-Match", ""), etag):
         return _finish(HttpResponse(status=304), sha256)
-    span = _read_range(request, size, etag)
+    span = read_range(request, size, etag)
     if span is None:
         response = HttpResponse(f"The file has {size} bytes.\n", status=416, content_type="text/plain; charset=utf-8")
         response["Content-Range"] = f"bytes */{size}"
@@ -59,12 +59,13 @@ def send_stored_file(request: HttpRequest, *, sha256: str, size: int, name: str,
     return _finish(response, sha256)
 
 
-def _matches(header: str, etag: str) -> bool:
+def matches_etag(header: str, etag: str) -> bool:
+    """Say whether an If-None-Match header names the tag."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return header.strip() == "*" or etag in tags
 
 
-def _read_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int, int] | None:
+def read_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int, int] | None:
     """Return first byte, last byte and status; None when the range cannot be satisfied.
 
     Several ranges, another unit or an outdated If-Range get the whole file, as RFC 9110 section 14.2 allows.

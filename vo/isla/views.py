@@ -1,0 +1,169 @@
+"""HTTP doors for the clients of ESA's ISLA: servlets beside TAP, downloads, name resolution, log-in."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from functools import wraps
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from archive.errors import ArchiveError, NotFoundError, UnavailableError, UsageError
+from archive.faults import find_fault
+from archive.website.bundles import send_bundle
+from vo.isla import servlets
+from vo.isla.names import find_place
+from vo.isla.retrieval import find_package, read_oid
+from vo.tap import views as tap
+from vo.tap.params import Parameters, merge_parameters, single
+
+logger = logging.getLogger(__name__)
+
+MAX_RADIUS_DEG = 180.0
+NO_ACCOUNTS = "This archive has no accounts: all its data are public and nothing was stored.\n"
+
+
+def _text(message: str, status: int = 200) -> HttpResponse:
+    return HttpResponse(f"{message.rstrip()}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _plain_errors(view: Callable[[HttpRequest, Parameters], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Read the parameters, answer failures with one line of text, and let scripts of any page read the reply."""
+
+    @csrf_exempt
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponseBase:
+        try:
+            response = view(request, _parameters(request))
+        except ArchiveError as error:
+            response = _text(str(error), find_fault(error).status)
+        except Exception:
+            reference = uuid.uuid4().hex[:12]
+            logger.exception("request failed (ref %s)", reference)
+            response = _text(f"internal error (ref {reference})", 500)
+        response["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    return wrapped
+
+
+def _parameters(request: HttpRequest) -> Parameters:
+    sources = (request.GET, request.POST)
+    return merge_parameters(*([(k, v) for k, values in source.lists() for v in values] for source in sources))
+
+
+def _json(document: object) -> HttpResponse:
+    response = HttpResponse(orjson.dumps(document), content_type="application/json")
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@csrf_exempt
+def sync(request: HttpRequest) -> HttpResponseBase:
+    """Answer ISLA's servlets, which share the address of TAP's sync; everything else is TAP."""
+    parameters = _parameters(request)
+    name = next(iter(parameters.get("REQUEST", ())), "").lower()
+    return servlet(request) if name in _SERVLETS else tap.sync(request)
+
+
+@_plain_errors
+def servlet(_request: HttpRequest, parameters: Parameters) -> HttpResponse:
+    """Answer one of the servlets as JSON."""
+    return _json(_SERVLETS[parameters["REQUEST"][0].lower()](parameters))
+
+
+def _need(parameters: Parameters, name: str) -> str:
+    value = single(parameters, name)
+    if value is None:
+        raise UsageError(f"the parameter {name.lower()} is missing")
+    return value.strip()
+
+
+def _need_oid(parameters: Parameters, name: str) -> int:
+    _need(parameters, name)
+    return read_oid(parameters, name) or 0
+
+
+def _number(parameters: Parameters, name: str, low: float, high: float) -> float:
+    text = _need(parameters, name)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UsageError(f"{name.lower()} is {text[:40]!r}; expected a number from {low:g} to {high:g}")
+    return value
+
+
+def _sources(parameters: Parameters) -> object:
+    return servlets.describe_source(_need(parameters, "SOURCE"))
+
+
+def _timelines(parameters: Parameters) -> object:
+    ra, dec = _number(parameters, "RA", 0.0, 360.0) % 360.0, _number(parameters, "DEC", -90.0, 90.0)
+    return servlets.find_timeline(ra, dec, _number(parameters, "RADIUS", 1e-6, MAX_RADIUS_DEG))
+
+
+def _spectra(parameters: Parameters) -> object:
+    source, epoch = _need(parameters, "SOURCE"), _need(parameters, "EPOCH")
+    return servlets.list_spectra(source, _need_oid(parameters, "INSTRUMENT_OID"), epoch)
+
+
+def _mosaics(parameters: Parameters) -> object:
+    return servlets.list_mosaics(_need_oid(parameters, "BAND_OID"), _need(parameters, "EPOCH"))
+
+
+def _series(parameters: Parameters) -> object:
+    return servlets.list_series(
+        parameters["REQUEST"][0].lower(),
+        _need(parameters, "SOURCE"),
+        read_oid(parameters, "INSTRUMENT_OID"),
+        read_oid(parameters, "BAND_OID"),
+        single(parameters, "EPOCH") or "",
+    )
+
+
+_SERVLETS: dict[str, Callable[[Parameters], object]] = {
+    "sources": _sources,
+    "timelines": _timelines,
+    "spectra": _spectra,
+    "mosaics": _mosaics,
+    "long_timeseries": _series,
+    "short_timeseries": _series,
+}
+
+
+@_plain_errors
+def data(request: HttpRequest, parameters: Parameters) -> HttpResponseBase:
+    """Send files as tar or zip."""
+    if request.method not in {"GET", "HEAD", "POST"}:
+        raise UsageError(f"{request.method} is not allowed here; use GET or HEAD")
+    package = find_package(parameters, request.META.get("QUERY_STRING", ""))
+    return send_bundle(request, package.members, stem=package.stem, kind=package.kind)
+
+
+@_plain_errors
+def target_resolver(_request: HttpRequest, parameters: Parameters) -> HttpResponse:
+    """Return the position of a name; a name that nobody knows gets ISLA's words and no error status."""
+    try:
+        place = find_place(_need(parameters, "TARGET_NAME"), single(parameters, "RESOLVER_TYPE") or "ALL")
+    except (NotFoundError, UnavailableError) as error:
+        return _text(f"TARGET NOT FOUND\n{error}")
+    found = {
+        "objectName": place.name,
+        "raDegrees": place.ra,
+        "decDegrees": place.dec,
+        "resolver": place.resolver,
+        "sourceId": place.source_id or None,
+    }
+    return _json({"objects": [found]})
+
+
+@_plain_errors
+def login(request: HttpRequest, _parameters: Parameters) -> HttpResponse:
+    """Accept a log-in or log-out that scripts for ISLA may begin and end with; there is nothing to log in to."""
+    if request.method != "POST":
+        return _text("Clients of ISLA log in and out here by POST. This archive has no accounts.", 405)
+    return _text(NO_ACCOUNTS)
