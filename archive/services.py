@@ -7,7 +7,7 @@ the same time sees the release before or the release after, never something betw
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -43,12 +43,16 @@ Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class MergeCounts:
-    """What became of the rows given: new, changed, unchanged, and simulated ones not taken over a real row."""
+    """What became of the rows given: new, changed, unchanged, and simulated ones not taken over a real row.
+
+    `ended` rows of an earlier delivery were closed because it is superseded or withdrawn.
+    """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     kept_real: int = 0
+    ended: int = 0
 
 
 @dataclass(slots=True)
@@ -99,6 +103,32 @@ class Publication:
         self.counts[model.__name__] = MergeCounts(*(a + b for a, b in zip(_tuple(before), _tuple(counts), strict=True)))
         return counts
 
+    def end_delivery(self, delivery_id: str) -> int:
+        """End every valid row that a delivery brought, so that this release on is without it; return how many.
+
+        What the delivery had replaced does not come back by itself.
+
+        Raises
+        ------
+        UsageError
+            If the delivery is not published, or brought sky maps: those are whole versions, replaced by new maps.
+        """
+        old = Delivery.objects.select_related("release__previous").filter(pk=delivery_id).first()
+        if old is None or old.release is None:
+            raise UsageError(f"there is no published delivery {delivery_id!r} to supersede or withdraw")
+        if old.release.map_version != (old.release.previous.map_version if old.release.previous else ""):
+            raise UsageError(f"delivery {delivery_id} brought sky maps; deliver other maps, or roll back to a release")
+        total = 0
+        with _open_cursor() as cursor:
+            for model in (model for model in released_models() if not model._meta.abstract):
+                names = {"table": sql.Identifier(model._meta.db_table)}
+                ended = _execute(cursor, _END_DELIVERY, names, {"release": self.release.number, "old": delivery_id})
+                if ended:
+                    before = self.counts.get(model.__name__, MergeCounts())
+                    self.counts[model.__name__] = replace(before, ended=before.ended + ended)
+                total += ended
+        return total
+
     def publish_maps(self, maps: Iterable[tuple[SkyMap, FloatMap]]) -> bool:
         """Write a map version with these maps and those of the current version; True when anything is new."""
         base = current_map_version()
@@ -113,7 +143,7 @@ class Publication:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is new or changed."""
-        rows = any(counts.new or counts.changed for counts in self.counts.values())
+        rows = any(counts.new or counts.changed or counts.ended for counts in self.counts.values())
         before = self.release.previous.map_version if self.release.previous else ""
         return not rows and self.release.map_version == before
 
@@ -294,8 +324,8 @@ def _list(items: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(items)
 
 
-def _tuple(counts: MergeCounts) -> tuple[int, int, int, int]:
-    return (counts.new, counts.changed, counts.unchanged, counts.kept_real)
+def _tuple(counts: MergeCounts) -> tuple[int, int, int, int, int]:
+    return (counts.new, counts.changed, counts.unchanged, counts.kept_real, counts.ended)
 
 
 def _merge_names(model: type[Released], columns: tuple[str, ...]) -> dict[str, sql.Composable]:
@@ -324,6 +354,10 @@ _CLOSE_CHANGED = (
 _INSERT = (
     "INSERT INTO {table} ({columns}, release_from_id, delivery_id, simulated) "
     "SELECT {columns}, %(release)s, %(delivery)s, %(simulated)s FROM merge_stage"
+)
+_END_DELIVERY = (
+    "UPDATE {table} SET release_to_id = %(release)s "
+    "WHERE delivery_id = %(old)s AND release_to_id IS NULL AND release_from_id < %(release)s"
 )
 # What an abandoned release brought ends here.
 _END_ABANDONED = (

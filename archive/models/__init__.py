@@ -10,6 +10,7 @@ from archive.models.catalogue import (
     ReferenceCatalogueEntry,
     SpiCatalogueEntry,
 )
+from archive.models.delivery import AuditEntry, SignOff, Submission, Withdrawal
 from archive.models.job import Job
 from archive.models.mission import EnergyBand, Instrument, Revolution
 from archive.models.observation import Observation, Proposal, ScienceWindow
@@ -18,6 +19,7 @@ from archive.models.release import CurrentRelease, Delivery, Release, Released
 from archive.models.source import Source, SourceName
 
 __all__ = [
+    "AuditEntry",
     "Catalogue",
     "CatalogueRelease",
     "CurrentRelease",
@@ -38,8 +40,11 @@ __all__ = [
     "Released",
     "Revolution",
     "ScienceWindow",
+    "SignOff",
     "Source",
     "SourceName",
     "SpiCatalogueEntry",
     "StoredFile",
+    "Submission",
+    "Withdrawal",
 ]

@@ -11,7 +11,8 @@ class StoredFile(models.Model):
     sha256 = models.CharField(max_length=64, primary_key=True)
     size_bytes = models.BigIntegerField()
     stored_at = models.DateTimeField()
-    verified_at = models.DateTimeField(null=True, help_text="last time the digest was recomputed")
+    verified_at = models.DateTimeField(null=True, help_text="last time the digest was recomputed and right")
+    damaged_at = models.DateTimeField(null=True, help_text="since when it is missing or damaged; null = it is not")
 
     class Meta:
         """By digest."""
