@@ -161,6 +161,7 @@ JOBS = {
     "delivery_publish": "ingestion.jobs.publish_delivery",
     "delivery_read_back": "ingestion.jobs.read_back_delivery",
     "tap": "vo.tap.jobs.run_tap",
+    "build_epochs": "upper_limits.jobs.build_epochs",
 }
 
 LOGGING = {

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from archive.errors import TooLargeError, UsageError
-from upper_limits import services
+from upper_limits import epoch_services, services
 from upper_limits.params import MAX_BODY_BYTES, Target, read_csv_targets, read_json_targets, read_request
 from upper_limits.writers import CONTENT_TYPES, WRITERS
 
@@ -61,12 +61,20 @@ def _respond(request: Request, parameters: dict[str, list[str]], targets: tuple[
     if "format" not in parameters:
         parameters["format"] = [_accepted_format(request.headers.get("Accept", ""))]
     asked = read_request(parameters, targets)
-    found = services.answer(asked)
-    stream = WRITERS[asked.response_format](services.describe(found), services.iter_rows(found))
+    write = WRITERS[asked.response_format]
+    if asked.epochs is None:
+        found = services.answer(asked)
+        version = found.store.map_version
+        stream = write(services.describe(found), services.iter_rows(found))
+    else:
+        epochs = epoch_services.answer_epochs(asked)
+        version = epochs.store.name
+        rows = epoch_services.iter_epoch_rows(epochs)
+        stream = write(epoch_services.describe_epochs(epochs), rows, epochs.columns)
     # The head and the first rows are made before the status is sent: what fails, fails with a clear answer.
     begun = [next(stream), next(stream)]
     response = StreamingHttpResponse(chain(begun, stream), content_type=CONTENT_TYPES[asked.response_format])
-    response["X-Map-Version"] = found.store.map_version
+    response["X-Map-Version"] = version
     response["Vary"] = "Accept"
     response["Cache-Control"] = "no-cache"
     if ending := _FILE_ENDINGS.get(asked.response_format):

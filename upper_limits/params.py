@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from archive.errors import TooLargeError, UsageError
+from archive.times import mjd_tt_from_utc
 from upper_limits.flux import (
     CRABS,
     DEFAULT_CRAB,
@@ -25,6 +26,7 @@ from upper_limits.statistics import confidence_from_sigma, one_sided_confidence
 
 MAX_POSITIONS = 100_000
 MAX_NAMES = 1_000
+MAX_HISTORY_POSITIONS = 1_000
 MAX_TEXT = 200
 MAX_BODY_BYTES = 16 * 1024 * 1024
 FORMATS = ("json", "csv", "votable")
@@ -39,7 +41,7 @@ MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
 _MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in names})
 PARAMETERS = (
     *("ra", "dec", "position", "name", "instrument", "band", "confidence", "sigma", "sides", "threshold", "power"),
-    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "version", "format"),
+    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "history", "t_min", "t_max", "version", "format"),
 )
 
 
@@ -55,8 +57,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochChoice:
+    """Epochs that lie wholly between two times, MJD (TT), infinite where not given; `listed`: each, not their mean."""
+
+    t_min: float = -math.inf
+    t_max: float = math.inf
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LimitRequest:
-    """A whole request. Empty `instruments` or `bands` mean all."""
+    """A whole request. Empty `instruments` or `bands` mean all; `epochs` None means the mean of the mission."""
 
     targets: tuple[Target, ...]
     instruments: tuple[str, ...]
@@ -64,6 +75,7 @@ class LimitRequest:
     options: Options
     version: str
     response_format: str
+    epochs: EpochChoice | None = None
 
 
 def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target, ...] = ()) -> LimitRequest:
@@ -97,6 +109,7 @@ def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target,
         read_options(parameters),
         _single(parameters, "version", ""),
         response_format,
+        _epochs(parameters, len(targets)),
     )
 
 
@@ -320,6 +333,41 @@ def _model(parameters: Mapping[str, Sequence[str]]) -> Model:
     model = kind(*(_number(parameters, key, math.nan) for key in wanted))
     check_model(model)
     return model
+
+
+def _epochs(parameters: Mapping[str, Sequence[str]], count: int) -> EpochChoice | None:
+    text = _single(parameters, "history", "0").lower()
+    if text not in {"0", "1", "false", "true"}:
+        raise UsageError(f"history is {text[:40]!r}; expected 1 (every epoch) or 0 (their mean)")
+    listed = text in {"1", "true"}
+    t_min, t_max = _time(parameters, "t_min", -math.inf), _time(parameters, "t_max", math.inf)
+    if not t_min < t_max:
+        raise UsageError(f"t_min, MJD {t_min:.5f}, is not before t_max, MJD {t_max:.5f} (TT)")
+    if not listed and t_min == -math.inf and t_max == math.inf:
+        return None
+    if count > MAX_HISTORY_POSITIONS:
+        raise TooLargeError(
+            f"the list has {count} positions; with epochs one request takes at most {MAX_HISTORY_POSITIONS}: split it"
+        )
+    return EpochChoice(t_min, t_max, listed)
+
+
+def _time(parameters: Mapping[str, Sequence[str]], name: str, default: float) -> float:
+    text = _single(parameters, name, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        try:
+            return mjd_tt_from_utc(text[:40])
+        except (UsageError, ValueError):
+            raise UsageError(
+                f"{name} is {text[:40]!r}; expected an MJD (TT) or a UTC date such as 2008-09-26T12:00:00"
+            ) from None
+    if not 30_000.0 <= number <= 100_000.0:
+        raise UsageError(f"{name} is {text[:40]!r}; expected an MJD (TT) between 30000 and 100000")
+    return number
 
 
 def _flux_band(parameters: Mapping[str, Sequence[str]]) -> tuple[float, float] | None:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 
@@ -105,10 +106,10 @@ def answer(request: LimitRequest) -> Answer:
         For an unknown instrument, band or version; and, when one position only is asked, for that position.
     """
     store, notices = find_store(request.version)
-    selections = _select(store, request.instruments, request.bands)
-    # A list goes on with a status in each row; a single position that cannot be used is an error.
-    resolve = resolve_target if len(request.targets) == 1 else _resolve_or_tell
-    targets = tuple(resolve(target) for target in request.targets)
+    selections = tuple(
+        Selection(totals, numbers) for totals, numbers in choose_bands(store.totals, request.instruments, request.bands)
+    )
+    targets = resolve_targets(request.targets)
     try:
         for one in selections:
             for number in one.numbers:
@@ -137,6 +138,12 @@ def resolve_target(target: Target) -> Target:
         return Target(target.text, query.ra, query.dec)
     source = selectors.resolve_name(target.text)
     return Target(source.name, source.ra, source.dec)
+
+
+def resolve_targets(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Resolve a list: it goes on with a problem in each bad row; one position alone that cannot be used is an error."""
+    resolve = resolve_target if len(targets) == 1 else _resolve_or_tell
+    return tuple(resolve(target) for target in targets)
 
 
 def _resolve_or_tell(target: Target) -> Target:
@@ -185,26 +192,46 @@ def _open(name: str) -> LimitStore:
     return found
 
 
-def _select(store: LimitStore, instruments: Sequence[str], bands: Sequence[str]) -> tuple[Selection, ...]:
-    known = sorted({totals.instrument for totals in store.totals})
+class _Banded(Protocol):
+    """Totals or a history: an instrument and its bands."""
+
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def bands(self) -> tuple[BandTotals, ...]: ...
+
+
+BandedT = TypeVar("BandedT", bound=_Banded)
+
+
+def choose_bands(
+    known: Sequence[BandedT], instruments: Sequence[str], bands: Sequence[str]
+) -> tuple[tuple[BandedT, list[int]], ...]:
+    """Choose instruments and bands by name, any usual spelling; nothing named means all.
+
+    Raises
+    ------
+    UsageError
+        If one of the names is not known.
+    """
     wanted = {_instrument_key(name) for name in instruments}
     for name in instruments:
-        if _instrument_key(name) not in {_instrument_key(one) for one in known}:
-            raise UsageError(f"there is no instrument {name[:40]!r}; there are {', '.join(known)}")
-    totals = [one for one in store.totals if not wanted or _instrument_key(one.instrument) in wanted]
+        if _instrument_key(name) not in {_instrument_key(one.instrument) for one in known}:
+            there = ", ".join(sorted({one.instrument for one in known}))
+            raise UsageError(f"there is no instrument {name[:40]!r}; there are {there}")
+    chosen = [one for one in known if not wanted or _instrument_key(one.instrument) in wanted]
     keys = {_band_key(name) for name in bands}
-    available = {key for one in totals for band in one.bands for key in _keys_of(band)}
+    available = {key for one in chosen for band in one.bands for key in _keys_of(band)}
     for name in bands:
         if _band_key(name) not in available:
             there = ", ".join(
-                sorted({f"{band.energy_min_kev:g}-{band.energy_max_kev:g}" for t in totals for band in t.bands})
+                sorted({f"{band.energy_min_kev:g}-{band.energy_max_kev:g}" for one in chosen for band in one.bands})
             )
             raise UsageError(f"there is no band {name[:40]!r}; there are {there} keV")
-    chosen = [
-        Selection(one, [number for number, band in enumerate(one.bands) if not keys or keys & _keys_of(band)])
-        for one in totals
+    picked = [
+        (one, [number for number, band in enumerate(one.bands) if not keys or keys & _keys_of(band)]) for one in chosen
     ]
-    return tuple(selection for selection in chosen if selection.numbers)
+    return tuple((one, numbers) for one, numbers in picked if numbers)
 
 
 def _instrument_key(name: str) -> str:

@@ -92,12 +92,12 @@ def sample_image(mosaic: Mosaic, ra: ArrayLike, dec: ArrayLike) -> tuple[FloatAr
         raise UsageError(f"the image has the planes {found}; stacking needs intensity, and variance or error")
     observed = np.isfinite(intensity.pixels) & np.isfinite(variance) & (variance > 0.0)
     x, y = mosaic.pixel_of(np.atleast_1d(ra), np.atleast_1d(dec))
-    inside = _holds(binary_erosion(observed, np.ones((3, 3))), x, y)
+    inside = _holds(np.asarray(binary_erosion(observed, np.ones((3, 3))), dtype=np.bool_), x, y)
     flux, var, exposure = (np.full(len(x), np.nan) for _ in range(3))
     if not inside.any():
         return flux, var, exposure
     at = np.stack([y[inside], x[inside]])
-    nearest = tuple(distance_transform_edt(~observed, return_distances=False, return_indices=True))
+    nearest = tuple(np.asarray(distance_transform_edt(~observed, return_distances=False, return_indices=True)))
     significance = np.where(observed, intensity.pixels / np.sqrt(np.where(observed, variance, 1.0)), 0.0)[nearest]
     var[inside] = map_coordinates(variance[nearest], at, order=1, mode="nearest")
     flux[inside] = map_coordinates(significance, at, order=_SPLINE, mode="nearest") * np.sqrt(var[inside])
@@ -151,7 +151,7 @@ def stack_pixels(parts: Sequence[Pixels]) -> Pixels:
     weight = np.concatenate([1.0 / part.variance for part in parts])
     total = np.bincount(place, weight, len(ipix))
     flux = np.bincount(place, weight * np.concatenate([part.flux for part in parts]), len(ipix)) / total
-    exposure = np.bincount(place, np.concatenate([part.exposure_s for part in parts]), len(ipix))
+    exposure = np.bincount(place, np.concatenate([part.exposure_s for part in parts]), len(ipix)).astype(np.float64)
     return Pixels(ipix, flux, 1.0 / total, exposure)
 
 

@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
@@ -18,34 +18,41 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "votable": "application/x-votable+xml",
 }
-_NAMES = [column.name for column in COLUMNS]
 
 
-def write_json(head: dict[str, object], chunks: Iterable[Columns]) -> Iterator[bytes]:
+def write_json(
+    head: dict[str, object], chunks: Iterable[Columns], fields: Sequence[Column] = COLUMNS
+) -> Iterator[bytes]:
     """Yield one JSON object: the head's members, then ``results``, a list of rows. No number is ``null``."""
+    names = [column.name for column in fields]
     yield orjson.dumps(head)[:-1] + b',"results":['
     first = True
     for columns in chunks:
-        rows = zip(*(columns[name] for name in _NAMES), strict=True)
+        rows = zip(*(columns[name] for name in names), strict=True)
         # orjson writes NaN as null
-        body = b",\n".join(orjson.dumps(dict(zip(_NAMES, row, strict=True))) for row in rows)
+        body = b",\n".join(orjson.dumps(dict(zip(names, row, strict=True))) for row in rows)
         yield body if first else b",\n" + body
         first = False
     yield b"]}\n"
 
 
-def write_csv(head: dict[str, object], chunks: Iterable[Columns]) -> Iterator[bytes]:
+def write_csv(
+    head: dict[str, object], chunks: Iterable[Columns], fields: Sequence[Column] = COLUMNS
+) -> Iterator[bytes]:
     """Yield CSV (RFC 4180) with one header line; no number is an empty field."""
     del head
-    yield (",".join(_NAMES) + "\r\n").encode()
+    names = [column.name for column in fields]
+    yield (",".join(names) + "\r\n").encode()
     for columns in chunks:
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerows(zip(*(_csv_cells(columns[name]) for name in _NAMES), strict=True))
+        writer.writerows(zip(*(_csv_cells(columns[name]) for name in names), strict=True))
         yield text.getvalue().encode()
 
 
-def write_votable(head: dict[str, object], chunks: Iterable[Columns]) -> Iterator[bytes]:
+def write_votable(
+    head: dict[str, object], chunks: Iterable[Columns], fields: Sequence[Column] = COLUMNS
+) -> Iterator[bytes]:
     """Yield a VOTable 1.4 with TABLEDATA; the head goes into PARAMs and INFOs, flux units into the column `unit`."""
     yield (
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -53,15 +60,15 @@ def write_votable(head: dict[str, object], chunks: Iterable[Columns]) -> Iterato
         b'<RESOURCE type="results">\n<INFO name="QUERY_STATUS" value="OK"/>\n'
     )
     for name, value in head.items():
-        if name != "columns":
+        if name not in {"columns", "combined"}:
             text = value if isinstance(value, str) else json.dumps(value)
             yield f"<INFO name={quoteattr(name)} value={quoteattr(_clean(text))}/>\n".encode()
     yield b'<TABLE name="upper_limits">\n'
-    for column in COLUMNS:
+    for column in fields:
         yield _field(column).encode()
     yield b"<DATA><TABLEDATA>\n"
     for columns in chunks:
-        cells = [_xml_cells(columns[column.name], column) for column in COLUMNS]
+        cells = [_xml_cells(columns[column.name], column) for column in fields]
         yield "".join(f"<TR>{''.join(row)}</TR>\n" for row in zip(*cells, strict=True)).encode()
     yield b"</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
 

@@ -1,0 +1,265 @@
+"""Building the history of epochs from the released mosaics, and answering requests for epochs."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from archive import selectors
+from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
+from archive.formats.image import Mosaic, read_image
+from archive.jobs import JobAbortedError, report_progress
+from archive.models import Product, ProductFile
+from archive.storage import file_path
+from upper_limits.epoch_table import (
+    COMBINED_COLUMNS,
+    EPOCH_COLUMNS,
+    HistorySelection,
+    combine_targets,
+    list_epochs,
+)
+from upper_limits.epochs import EpochMap, epoch_path, open_epoch, write_epoch
+from upper_limits.history import HistoryStore, build_history, current_name, open_history
+from upper_limits.limits import FORMULA, Column, model_facts, plan_conversion
+from upper_limits.params import EpochChoice, LimitRequest, Target
+from upper_limits.readout import INSTRUMENT_FWHM_ARCMIN
+from upper_limits.services import choose_bands, resolve_targets
+from upper_limits.stacking import Pixels, order_for, resample_image, stack_pixels
+from upper_limits.table import Columns
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 50
+"""Positions whose epochs are listed at once: bounds the memory of any request."""
+EPOCH_FORMULA = {
+    **FORMULA,
+    "error": "s = sqrt(variance) * noise_factor * k_sys, k_sys of the field of the epoch",
+    "combined": "1/s**2 = sum 1/s_i**2, F = s**2 * sum F_i/s_i**2; chi2 = sum (F_i - F)**2/s_i**2 with N - 1 degrees",
+}
+_KINDS = (Product.Kind.MOSAIC, Product.Kind.SCW_IMAGE)
+_opened: dict[tuple[str, str], HistoryStore] = {}
+_opening = threading.Lock()
+
+Images = dict[tuple[str, str], list[tuple[str, str]]]
+"""Product ids and SHA-256 of the images of each (instrument, epoch)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochAnswer:
+    """A request for epochs that can be answered: every check has passed, rows come from `iter_epoch_rows`."""
+
+    request: LimitRequest
+    choice: EpochChoice
+    store: HistoryStore
+    selections: tuple[HistorySelection, ...]
+    targets: tuple[Target, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Columns of the table that is streamed."""
+        return EPOCH_COLUMNS if self.choice.listed else COMBINED_COLUMNS
+
+
+def history_root() -> Path:
+    """Where the versions of the history lie, beside the totals."""
+    return settings.LIMITS_ROOT.with_name("upper_limit_history")
+
+
+def build_current_history(
+    *, kind: str = Product.Kind.MOSAIC, report: Callable[[str], None] = lambda _: None
+) -> HistoryStore:
+    """Resample the images of the current release that are not resampled yet, and build the history from all of them.
+
+    Interrupted and run again it goes on where it was. An image that cannot be used is left out, and a note says why.
+
+    Parameters
+    ----------
+    kind : "mosaic" or "scw_image"; never both, a photon must not count twice
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind of image.
+    UnavailableError
+        If the current release has no image that can be used.
+    """
+    if kind not in _KINDS:
+        raise UsageError(f"there is no kind of image {kind[:40]!r}; there are {', '.join(_KINDS)}")
+    release = selectors.current_release()
+    images = _find_images(kind)
+    notes: list[str] = []
+    epochs: list[EpochMap] = []
+    for done, ((instrument, epoch), inputs) in enumerate(sorted(images.items())):
+        report_progress(0.9 * done / len(images), f"epoch {epoch} of {instrument}")
+        try:
+            epochs.append(_resample_epoch(instrument, epoch, inputs, report))
+        except JobAbortedError:
+            raise
+        except (ArchiveError, OSError) as error:
+            what = str(error) if isinstance(error, ArchiveError) else "a file of it cannot be read"
+            notes.append(f"epoch {epoch} of {instrument} left out: {what}")
+            report(notes[-1])
+    if release is None or not epochs:
+        why = "; ".join(notes[:3]) or f"it has no product of the kind {kind} with instrument and epoch"
+        raise UnavailableError(f"the current release has no image to build a history of epochs from: {why}")
+    return build_history(history_root(), epochs, release=release.name, notes=notes, report=report)
+
+
+def find_history(version: str = "") -> tuple[HistoryStore, tuple[str, ...]]:
+    """Open the history asked for, or the current one; a notice says when it is older than the current release.
+
+    Raises
+    ------
+    NotFoundError
+        If the version asked for does not exist.
+    UnavailableError
+        If none can be served.
+    """
+    if version:
+        return _open(version), ()
+    try:
+        store = _open(current_name(history_root()))
+    except (NotFoundError, StorageError) as error:
+        logger.error("%s; run: archipelago upper-limits history", error)  # noqa: TRY400 - no traceback is of use
+        raise UnavailableError(
+            "the history of epochs is not built: only the mean of the mission can be served "
+            "(the operator runs: archipelago upper-limits history)"
+        ) from error
+    release = selectors.current_release()
+    if release is None or release.name == store.release:
+        return store, ()
+    return store, (f"the history of epochs holds the images of release {store.release}; current is {release.name}",)
+
+
+def answer_epochs(request: LimitRequest) -> EpochAnswer:
+    """Check a request for epochs against the history and resolve its names.
+
+    Raises
+    ------
+    UsageError, NotFoundError, UnavailableError
+        For an unknown instrument, band or version; for a single position that cannot be used; without a history.
+    """
+    store, notices = find_history(request.version)
+    selections = tuple(
+        HistorySelection(history, numbers)
+        for history, numbers in choose_bands(store.histories, request.instruments, request.bands)
+    )
+    try:
+        for one in selections:
+            for number in one.numbers:
+                plan_conversion(one.history.bands[number], request.options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    choice = request.epochs or EpochChoice()
+    return EpochAnswer(request, choice, store, selections, resolve_targets(request.targets), (*notices, *store.notes))
+
+
+def iter_epoch_rows(found: EpochAnswer) -> Iterator[Columns]:
+    """Yield the table in chunks of positions: every epoch, or the mean of the epochs, as asked."""
+    make = list_epochs if found.choice.listed else combine_targets
+    for start in range(0, len(found.targets), CHUNK):
+        yield make(found.selections, found.targets[start : start + CHUNK], found.request.options, found.choice, start)
+
+
+def combined_rows(found: EpochAnswer) -> list[dict[str, object]]:
+    """Rows of the mean over the chosen epochs, one for each position and band."""
+    columns = combine_targets(found.selections, found.targets, found.request.options, found.choice, 0)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def describe_epochs(found: EpochAnswer) -> dict[str, object]:
+    """Head of an answer about epochs; with every epoch listed it holds their mean as well, as `combined`."""
+    options = found.request.options
+    head: dict[str, object] = {
+        "service": "Archipelago upper limits, epochs",
+        "history_version": found.store.name,
+        "release": found.store.release,
+        "simulated": any(one.history.bands[number].simulated for one in found.selections for number in one.numbers),
+        "confidence": options.quoted_confidence,
+        "sides": options.sides,
+        "confidence_one_sided": options.confidence,
+        "threshold_sigma": options.threshold_sigma,
+        "power": options.power,
+        **model_facts(options),
+        "formula": EPOCH_FORMULA,
+        "notices": list(found.notices),
+        "columns": [
+            {"name": column.name, "unit": column.unit, "description": column.description} for column in found.columns
+        ],
+        "position_count": len(found.targets),
+    }
+    return head | ({"combined": combined_rows(found)} if found.choice.listed else {})
+
+
+def _find_images(kind: str) -> Images:
+    files = {
+        row["product_id"]: row["sha256"]
+        for row in selectors.current_rows(ProductFile)
+        .filter(role=ProductFile.Role.SCIENCE)
+        .order_by("product_id", "-file_name")
+        .values("product_id", "sha256")
+    }
+    images: Images = {}
+    for product in selectors.current_rows(Product).filter(kind=kind).order_by("product_id"):
+        epoch = product.epoch or product.obs_id or product.product_id
+        if product.product_id in files and product.instrument:
+            images.setdefault((product.instrument, epoch), []).append((product.product_id, files[product.product_id]))
+    return images
+
+
+def _resample_epoch(
+    instrument: str, epoch: str, inputs: list[tuple[str, str]], report: Callable[[str], None]
+) -> EpochMap:
+    instrument = instrument.lower()
+    if instrument not in INSTRUMENT_FWHM_ARCMIN:
+        raise UsageError(f"no PSF width is known for instrument {instrument[:40]!r}")
+    fwhm_deg = INSTRUMENT_FWHM_ARCMIN[instrument] / 60.0
+    order, digests = order_for(fwhm_deg), sorted(sha256 for _, sha256 in inputs)
+    path = epoch_path(history_root() / "epochs", instrument, epoch, order, fwhm_deg, digests)
+    if path.is_dir():
+        return open_epoch(path)
+    report(f"resampling epoch {epoch} of {instrument}: {len(inputs)} images")
+    parts: dict[tuple[str, float, float, str], list[Pixels]] = {}
+    mosaics: list[Mosaic] = []
+    for product_id, sha256 in inputs:
+        for mosaic in read_image(file_path(sha256)):
+            parts.setdefault(_band_of(mosaic, product_id), []).append(resample_image(mosaic, order))
+            mosaics.append(mosaic)
+    starts = [mosaic.tstart_mjd_tt for mosaic in mosaics if mosaic.tstart_mjd_tt is not None]
+    stops = [mosaic.tstop_mjd_tt for mosaic in mosaics if mosaic.tstop_mjd_tt is not None]
+    if len(starts) != len(mosaics) or len(stops) != len(mosaics):
+        raise UsageError("an image of it does not say when it was taken (TSTART, TSTOP)")
+    facts = EpochMap(
+        epoch, instrument, order, fwhm_deg, min(starts), max(stops),
+        any(mosaic.simulated for mosaic in mosaics), tuple(digests), (), path,
+    )  # fmt: skip
+    return write_epoch(path, facts, list(parts), [stack_pixels(same) for same in parts.values()])
+
+
+def _band_of(mosaic: Mosaic, product_id: str) -> tuple[str, float, float, str]:
+    intensity = mosaic.plane("intensity")
+    if mosaic.energy_min_kev is None or mosaic.energy_max_kev is None or intensity is None:
+        raise UsageError(f"the image of {product_id} has no energy band or no intensity")
+    low, high = round(mosaic.energy_min_kev, 3), round(mosaic.energy_max_kev, 3)  # from float32
+    return f"{low:g}-{high:g}", low, high, intensity.unit
+
+
+def _open(name: str) -> HistoryStore:
+    if not name:
+        raise NotFoundError("no history of epochs was built")
+    key = (str(history_root()), name)
+    found = _opened.get(key)
+    if found is None:
+        with _opening:
+            found = _opened[key] = _opened.get(key) or open_history(history_root(), name)
+    return found
+
+
+def versions_to_verify() -> Sequence[str]:
+    """Names of the versions of the history on disk."""
+    root = history_root()
+    return sorted(path.name for path in root.glob("h-*") if path.is_dir()) if root.is_dir() else ()
