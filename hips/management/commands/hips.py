@@ -6,6 +6,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -28,11 +29,30 @@ class Command(BaseCommand):
         export.add_argument("survey", help="name as in `archipelago hips list`")
         export.add_argument("directory", type=Path)
         export.add_argument("--format", choices=TILE_FORMATS, action="append", help="default: fits and png")
+        build = actions.add_parser(
+            "build", help="make HiPS from HEALPix maps or images with a WCS; carries on likewise"
+        )
+        build.add_argument("directory", type=Path)
+        build.add_argument("files", type=Path, nargs="+", help="one HEALPix map, or any number of images")
+        build.add_argument("--name", required=True, help="first part of the names of the HiPS")
+        build.add_argument("--quantity", choices=("flux", "significance", "exposure"), default="")
+        build.add_argument("--order", type=int, choices=range(3, 14), metavar="ORDER", help="HEALPix order, 3 to 13")
+        build.add_argument("--column", help="column of a HEALPix map")
+        build.add_argument("--instrument", default="")
+        build.add_argument("--energy", type=float, nargs=2, metavar=("LOW", "HIGH"), help="keV")
+        build.add_argument("--time", type=float, nargs=2, metavar=("START", "STOP"), help="MJD (TT)")
+        build.add_argument("--unit")
+        build.add_argument("--title", default="")
+        build.add_argument("--simulated", action="store_true", help="say so wherever the HiPS is seen")
+        build.add_argument("--average", action="store_true", help="plain mean where images without variance overlap")
         for action in (listing, export):
             action.add_argument("--map-version", help="default: the current one")
 
-    def handle(self, *args: object, **options: object) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Run one subcommand."""
+        if options["action"] == "build":
+            self._build(options)
+            return
         version = services.find_version(_text_or_none(options["map_version"]))
         if options["action"] == "list":
             for survey in find_surveys(version):
@@ -49,6 +69,20 @@ class Command(BaseCommand):
             f"{done.unchanged} already there, {done.absent} tiles outside the observed sky, "
             f"{done.size_bytes / 1e6:.1f} MB in {time.monotonic() - start:.1f} s; in {directory}"
         )
+
+    def _build(self, options: dict[str, Any]) -> None:
+        from hips.build import Wish, build_hips  # noqa: PLC0415 - astropy, which the other subcommands do without
+
+        start = time.monotonic()
+        energy, span = options["energy"], options["time"]
+        wish = Wish(
+            name=options["name"], quantity=options["quantity"], order=options["order"], column=options["column"],
+            instrument=options["instrument"], energy_kev=tuple(energy) if energy else None,
+            span_mjd_tt=tuple(span) if span else None, unit=options["unit"], title=options["title"],
+            simulated=options["simulated"], average=options["average"],
+        )  # fmt: skip
+        done = build_hips(options["files"], options["directory"], wish, report=self.stdout.write)
+        self.stdout.write(f"{len(done)} HiPS in {options['directory']} in {time.monotonic() - start:.1f} s")
 
     def _show_progress(self, done: int, total: int) -> None:
         if sys.stderr.isatty():

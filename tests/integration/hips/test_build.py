@@ -1,0 +1,116 @@
+"""`archipelago hips build`: maps and images become complete HiPS; interrupted builds carry on."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from django.core.management import call_command
+
+from archive.errors import UsageError
+from hips import build
+from hips.build import Wish, build_hips
+from tests.unit.hips.test_resample import make_wcs, write_image
+
+ENERGY = {"E_MIN": 20.0, "E_MAX": 40.0, "INSTRUME": "IBIS", "DETNAM": "ISGRI", "TSTART": 60000.0, "TSTOP": 60001.0}
+
+
+@pytest.fixture
+def mosaics(tmp_path):
+    shape = (120, 120)
+    return [
+        write_image(
+            tmp_path / f"m{number}.fits", make_wcs(size=120, centre=(80.0 + number, 20.0)), np.full(shape, value),
+            variance=np.full(shape, value), exposure=np.full(shape, 500.0), **ENERGY,
+        )
+        for number, value in enumerate((1.0, 3.0))
+    ]  # fmt: skip
+
+
+def tile_values(directory):
+    found = [fits.getdata(path) for path in directory.glob("Norder3/Dir*/Npix*.fits")]
+    return np.concatenate([values[np.isfinite(values)] for values in found])
+
+
+def test_mosaics_become_one_hips_per_quantity(mosaics, tmp_path, capsys):
+    out = tmp_path / "out"
+    call_command("hips", "build", str(out), *map(str, mosaics), name="field")
+    assert "2 of 2: m1.fits" in capsys.readouterr().out
+    made = {path.name for path in out.iterdir()}
+    assert made == {"maps", "field-flux", "field-exposure", "field-significance", "field-sensitivity"}
+    flux = tile_values(out / "field-flux")
+    assert {1.0, 1.5, 3.0} <= set(np.round(flux, 5).tolist())  # 1.5 = (1/1 + 3/3) / (1/1 + 1/3)
+    assert set(tile_values(out / "field-exposure").tolist()) == {500.0, 1000.0}
+    properties = (out / "field-flux" / "properties").read_text()
+    assert "hips_bunit           = ct/s" in properties
+    assert "t_min                = 60000" in properties
+
+
+def test_interrupted_build_carries_on_without_reading_again(mosaics, tmp_path, monkeypatch):
+    out, said = tmp_path / "out", []
+    wish = Wish("field")
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(build.Sums, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build_hips(mosaics, out, wish, report=said.append)
+    assert not list((out / "maps").iterdir())
+    with monkeypatch.context() as context:
+        context.setattr(build, "export_survey", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build_hips(mosaics, out, wish, report=said.append)
+    with monkeypatch.context() as context:
+        context.setattr(build.Sums, "add", stop)
+        done = build_hips(mosaics, out, wish, report=said.append)
+    assert any("already" in line for line in said)
+    assert (out / "field-flux" / "properties").is_file()
+    assert all(result.written for result in done.values())
+    assert not any(result.written for result in build_hips(mosaics, out, wish, report=said.append).values())
+    with pytest.raises(UsageError, match="another export"):  # other inputs are never mixed in
+        build_hips(mosaics[:1], out, wish, report=said.append)
+
+
+def write_healpix(path, values, **cards):
+    table = fits.BinTableHDU.from_columns([fits.Column("FLUX", "E", array=values, unit="mCrab")])
+    table.header.update({"PIXTYPE": "HEALPIX", "ORDERING": "NESTED", "NSIDE": 64, "COORDSYS": "C"} | cards)
+    table.writeto(path)
+    return path
+
+
+def test_healpix_map_keeps_its_values_and_its_holes(tmp_path):
+    values = np.random.default_rng(1).normal(size=12 << 12).astype(np.float32)
+    values[:5000] = -1.6375e30
+    path = write_healpix(tmp_path / "map.fits", values)
+    wish = Wish("sky", instrument="isgri", energy_kev=(17.0, 60.0), span_mjd_tt=(52700.0, 60000.0), simulated=True)
+    build_hips([path], tmp_path / "out", wish, report=str)
+    assert np.sort(tile_values(tmp_path / "out" / "sky-flux")).tolist() == np.sort(values[5000:]).tolist()
+    assert "SIMULATED" in (tmp_path / "out" / "sky-flux" / "properties").read_text()
+
+
+def test_what_is_unknown_or_contradicts_is_asked_for(mosaics, tmp_path):
+    healpix = write_healpix(tmp_path / "map.fits", np.ones(12 << 12, np.float32))
+    bare = write_image(tmp_path / "bare.fits", make_wcs(size=60), np.ones((60, 60)))
+    other = write_image(
+        tmp_path / "other.fits", make_wcs(size=60), np.ones((60, 60)), variance=np.ones((60, 60)),
+        exposure=np.ones((60, 60)), **{**ENERGY, "E_MAX": 60.0},
+    )  # fmt: skip
+    facts = {"instrument": "isgri", "energy_kev": (20.0, 40.0), "span_mjd_tt": (1.0, 2.0)}
+    for files, wish, words in (
+        ([healpix], Wish("a"), "--instrument NAME, --energy LOW HIGH"),
+        ([bare], Wish("a"), "give --instrument"),
+        ([healpix, bare], Wish("a", **facts), "build it alone"),
+        ([bare, bare], Wish("a", **facts), "--average"),
+        ([mosaics[0], bare], Wish("a", **facts), "only one has a plane of variance"),
+        ([mosaics[0], other], Wish("a"), "the energy band"),
+        ([tmp_path / "none.fits"], Wish("a"), "cannot be read"),
+        ([tmp_path], Wish("a"), "cannot be read"),
+        ([], Wish("a"), "at least one"),
+        ([bare], Wish("../a", **facts), "The name"),
+        ([bare], Wish("a", **{**facts, "energy_kev": (40.0, 20.0)}), "no range"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            build_hips(files, tmp_path / "out", wish, report=str)
+    assert not list(tmp_path.glob("out/*/*"))
+    build_hips([bare, bare], tmp_path / "mean", Wish("a", average=True, **facts), report=str)
+    assert set(tile_values(tmp_path / "mean" / "a-flux").tolist()) == {1.0}
