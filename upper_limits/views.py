@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,12 +11,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from archive.errors import ArchiveError
+from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
-from upper_limits import services
+from upper_limits import epoch_services, services
 from upper_limits.flux import CRABS
+from upper_limits.history_plot import plan_history
 from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
-from upper_limits.params import PARAMETERS, LimitRequest, read_request
+from upper_limits.params import PARAMETERS, EpochChoice, LimitRequest, Target, read_request
 from upper_limits.plot import plan_plot
 from upper_limits.store import LimitStore
 
@@ -69,11 +70,13 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
             "plot": plan_plot(
                 {name: values[number * width : (number + 1) * width] for name, values in columns.items()}
             ),
+            "history": _history(request, asked, limit_request, target),
         }
         for number, target in enumerate(found.targets)
     ]
     head = services.describe(found)
-    query = urlencode(sorted(asked.items()), doseq=True)
+    mission = {name: values for name, values in asked.items() if name not in {"history", "t_min", "t_max"}}
+    query = urlencode(sorted(mission.items()), doseq=True)
     base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     api = f"{base}{reverse('upper-limits-api')}?{query}"
     return {
@@ -93,17 +96,39 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
     }
 
 
+def _history(
+    request: HttpRequest, asked: dict[str, list[str]], limit_request: LimitRequest, target: Target
+) -> dict[str, object] | None:
+    """Plots of the epochs at one position; None where no history is built, or none of it lies in the bands asked."""
+    if target.problem or limit_request.version:
+        return None
+    try:
+        found = epoch_services.answer_epochs(
+            replace(
+                limit_request, targets=(target,), epochs=replace(limit_request.epochs or EpochChoice(), listed=True)
+            )
+        )
+    except (UsageError, UnavailableError):
+        return None
+    rows = next(epoch_services.iter_epoch_rows(found))
+    bands = [
+        {"plot": plan_history(rows, str(mean["instrument"]), str(mean["band"])), "mean": mean}
+        for mean in epoch_services.combined_rows(found)
+        if mean["epoch_count"]
+    ]
+    if not bands:
+        return None
+    kept = {name: values for name, values in asked.items() if name not in {"position", "name", "ra", "dec"}}
+    place = {"ra": [f"{target.ra:.7f}"], "dec": [f"{target.dec:.7f}"], "history": ["1"]}
+    base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    query = urlencode(sorted({**kept, **place}.items()), doseq=True)
+    return {"bands": bands, "notices": found.notices, "api": f"{base}{reverse('upper-limits-api')}?{query}"}
+
+
 def _shortened(request: LimitRequest) -> LimitRequest:
     if len(request.targets) <= MAX_PAGE_POSITIONS:
         return request
-    return LimitRequest(
-        request.targets[:MAX_PAGE_POSITIONS],
-        request.instruments,
-        request.bands,
-        request.options,
-        request.version,
-        request.response_format,
-    )
+    return replace(request, targets=request.targets[:MAX_PAGE_POSITIONS])
 
 
 def _conventions(found: services.Answer, options: Options) -> list[str]:

@@ -1,9 +1,11 @@
 """The history of epochs: built from released mosaics, asked over HTTP."""
 
 import csv
+import html
 import io
 import json
 import math
+import re
 from datetime import UTC, datetime
 
 import numpy as np
@@ -214,3 +216,26 @@ def test_the_command_builds_lists_and_verifies(archive):
     records.write_bytes(records.read_bytes()[:-8])
     with pytest.raises(StorageError, match="1 versions of the store are damaged"):
         call_command("upper-limits", "verify", stdout=io.StringIO())
+
+
+def test_the_page_plots_the_epochs_and_links_their_numbers(client, history):
+    text = html.unescape(client.get("/upper-limits/", {"position": "Crab"}).content.decode())
+    assert "Epoch by epoch" in text
+    assert text.count("epoch 000") == 3
+    assert ", simulated</title>" in text
+    assert "3 epochs: mean" in text
+    link = re.search(r'href="([^"]*history=1[^"]*)">JSON', text)[1]
+    answer = json.loads(client.get(link).getvalue())
+    assert len(answer["results"]) == 3
+    quiet = client.get("/upper-limits/", {"position": "84.5 20.5"}).content.decode()
+    assert 'class="limit"' in quiet
+
+
+def test_the_page_has_no_epochs_where_there_is_no_history(client, limits):
+    assert "Epoch by epoch" not in client.get("/upper-limits/", {"position": "Crab"}).content.decode()
+
+
+def test_the_page_has_no_epochs_in_a_band_without_them(client, history):
+    page = client.get("/upper-limits/", {"position": "Crab", "band": "40-100"})
+    assert page.status_code == 200
+    assert "Epoch by epoch" not in page.content.decode()

@@ -1,0 +1,145 @@
+"""Geometry of the plot of epochs over time, one for each instrument and band: plain numbers for an inline SVG."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archive.times import mjd_tt_from_utc, utc_iso_from_mjd_tt
+from upper_limits.limits import DETECTION, LIMIT
+from upper_limits.plot import Tick
+from upper_limits.table import Columns
+
+WIDTH, HEIGHT = 720, 260
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 16, 34
+_TWO_YEARS_D = 730.0
+_MOST_TICKS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class EpochMark:
+    """One epoch: a bar from `x1` to `x2` at `y`; detections have an error bar, limits an arrow from `y` down."""
+
+    x1: float
+    x2: float
+    middle: float
+    y: float
+    error_top: float
+    error_bottom: float
+    detection: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPlot:
+    """Everything the template draws for one instrument and band."""
+
+    instrument: str
+    band: str
+    unit: str
+    marks: tuple[EpochMark, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    simulated: bool
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    bottom: int = HEIGHT - BOTTOM
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+
+
+def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | None:
+    """Place the epochs of one instrument and band, from `epoch_table.list_epochs`; None when no epoch saw the place."""
+    shown = [
+        index
+        for index, status in enumerate(rows["status"])
+        if status in {LIMIT, DETECTION} and (rows["instrument"][index], rows["band"][index]) == (instrument, band)
+    ]
+    if not shown:
+        return None
+    starts, stops = ([_number(rows, name, index) for index in shown] for name in ("tstart_mjd_tt", "tstop_mjd_tt"))
+    margin = max(0.03 * (max(stops) - min(starts)), 0.5)
+    first, last = min(starts) - margin, max(stops) + margin
+    tops = [_number(rows, "flux", i) + _number(rows, "flux_error", i) for i in shown]
+    tops += [_number(rows, "upper_limit", i) for i in shown if rows["status"][i] == LIMIT]
+    bottoms = [
+        _number(rows, "flux", i) - _number(rows, "flux_error", i) for i in shown if rows["status"][i] == DETECTION
+    ]
+    levels = nice_levels(min([0.0, *bottoms]), max(tops))
+    low, high = levels[0], levels[-1]
+
+    def place_x(time: float) -> float:
+        return round(LEFT + (time - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1)
+
+    def place_y(flux: float) -> float:
+        return round(TOP + (high - min(max(flux, low), high)) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+
+    marks = []
+    for index in shown:
+        flux, error = _number(rows, "flux", index), _number(rows, "flux_error", index)
+        start, stop = _number(rows, "tstart_mjd_tt", index), _number(rows, "tstop_mjd_tt", index)
+        detection = rows["status"][index] == DETECTION
+        value = flux if detection else _number(rows, "upper_limit", index)
+        what = f"{value:.4g} ± {error:.2g}" if detection else f"< {value:.4g}"
+        simulated = ", simulated" if rows["simulated"][index] else ""
+        marks.append(
+            EpochMark(
+                place_x(start),
+                place_x(stop),
+                place_x(0.5 * (start + stop)),
+                place_y(value),
+                place_y(flux + error),
+                place_y(flux - error),
+                detection,
+                f"epoch {rows['epoch'][index]}, {utc_iso_from_mjd_tt(start)[:10]}: {what} "
+                f"{rows['unit'][index]}{simulated}",
+            )
+        )
+    return HistoryPlot(
+        instrument,
+        band,
+        str(rows["unit"][shown[0]]),
+        tuple(marks),
+        tuple(Tick(place_x(time), text) for time, text in date_ticks(first, last)),
+        tuple(Tick(place_y(level), f"{level:g}") for level in levels),
+        any(bool(rows["simulated"][index]) for index in shown),
+    )
+
+
+def nice_levels(low: float, high: float) -> list[float]:
+    """Round levels that hold low and high, four to eight of them.
+
+    Examples
+    --------
+    >>> nice_levels(0.0, 83.0)
+    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+    """
+    span = high - low or 1.0
+    power = 10.0 ** math.floor(math.log10(span / 4.0))
+    step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if span / (factor * power) <= 6.0)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(step * number, 12) for number in range(first, max(last, first + 1) + 1)]
+
+
+def date_ticks(first: float, last: float) -> Sequence[tuple[float, str]]:
+    """Beginnings of years where the time span (MJD, TT) has more than two, else four dates.
+
+    Examples
+    --------
+    >>> [text for _, text in date_ticks(53000.0, 54200.0)]
+    ['2004', '2005', '2006', '2007']
+    >>> [text for _, text in date_ticks(53000.0, 53010.0)]
+    ['2003-12-28', '2003-12-30', '2004-01-02', '2004-01-04']
+    """
+    if last - first < _TWO_YEARS_D:
+        times = [first + (last - first) * (part + 0.5) / 4 for part in range(4)]
+        return [(time, utc_iso_from_mjd_tt(time)[:10]) for time in times]
+    years = range(int(utc_iso_from_mjd_tt(first)[:4]), int(utc_iso_from_mjd_tt(last)[:4]) + 1)
+    step = math.ceil(len(years) / _MOST_TICKS)
+    found = [(mjd_tt_from_utc(f"{year}-01-01"), str(year)) for year in years if year % step == 0]
+    return [tick for tick in found if first < tick[0] < last]
+
+
+def _number(rows: Columns, name: str, index: int) -> float:
+    value = rows[name][index]
+    return value if isinstance(value, float) else math.nan
