@@ -1,11 +1,14 @@
 // The sky view: Aladin Lite on this archive's own tiles; sources and fields from the archive; its state in the URL.
 
 import A from "../vendor/aladin-lite/aladin.js";
+import { nudgeUntilTiles } from "./nudge.js";
 
 const state = JSON.parse(document.getElementById("sky-state").textContent);
 const status = document.getElementById("sky-status");
 const selects = Object.fromEntries(["instrument", "band", "quantity"].map((name) => [name, document.getElementById(`sky-${name}`)]));
 const FIELD_RADIUS_DEG = 4.1;
+const BRIGHT_SOURCES = 60;
+const ALL_SOURCES_BELOW_DEG = 40;
 const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "linear"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
 let aladin = null;
 let surveys = [];
@@ -52,7 +55,7 @@ function offerChoices(wanted) {
 }
 
 // A fixed range makes bands comparable: what is bright is significant. Other maps bring their own range.
-const SIGNIFICANCE_CUTS = [0, 12];
+const SIGNIFICANCE_CUTS = [0, 8];
 
 async function readCuts(survey) {
   if (survey.quantity === "significance") {
@@ -67,6 +70,7 @@ async function showSurvey(survey) {
   const [low, high] = await readCuts(survey);
   const [colormap, stretch] = LOOKS[survey.quantity];
   aladin.setBaseImageLayer(A.HiPS(survey.url, { name: survey.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high }));
+  nudgeUntilTiles(aladin, survey.url);
   state.survey = survey.id;
   remember();
   say(`${survey.title}, shown from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}${survey.quantity === "significance" ? " σ" : ""}, ${stretch}`);
@@ -83,16 +87,33 @@ function remember() {
 
 async function addMarks() {
   const marks = await (await fetch("/sky/marks.json")).json();
-  const catalogue = A.catalog({ name: "Sources", shape: "circle", sourceSize: 7, color: "#ffd27a", onClick: "none" });
-  catalogue.addSources(marks.sources.map(([id, name, ra, dec]) => A.source(ra, dec, { id, name })));
-  aladin.addCatalog(catalogue);
+  const asMarks = (sources) => sources.map(([id, name, ra, dec]) => A.source(ra, dec, { id, name }));
+  const makeCatalogue = (name, sources) => {
+    const catalogue = A.catalog({ name, shape: "circle", sourceSize: 8, color: "#ffd27acc", onClick: "none" });
+    catalogue.addSources(asMarks(sources));
+    aladin.addCatalog(catalogue);
+    return catalogue;
+  };
+  const bright = makeCatalogue("Brightest sources", marks.sources.slice(0, BRIGHT_SOURCES));
+  const faint = makeCatalogue("Other sources", marks.sources.slice(BRIGHT_SOURCES));
+  const box = document.getElementById("sky-sources");
+  const showSources = () => {
+    const narrow = aladin.getFov()[0] <= ALL_SOURCES_BELOW_DEG;
+    box.checked ? bright.show() : bright.hide();
+    box.checked && narrow ? faint.show() : faint.hide();
+  };
+  showSources();
+  aladin.on("zoomChanged", () => { showSources(); remember(); });
   const fields = A.graphicOverlay({ name: "Fields", color: "#7fd0ff", lineWidth: 1 });
   aladin.addOverlay(fields);
   for (const [, , ra, dec] of marks.observations) {
     fields.add(A.circle(ra, dec, FIELD_RADIUS_DEG, { color: "#7fd0ff55" }));
   }
   fields.hide();
-  document.getElementById("sky-sources").addEventListener("change", (event) => (event.target.checked ? catalogue.show() : catalogue.hide()));
+  box.addEventListener("change", () => {
+    showSources();
+    say(box.checked ? `The ${BRIGHT_SOURCES} brightest sources; all ${marks.source_total} below a field of ${ALL_SOURCES_BELOW_DEG}°` : "");
+  });
   document.getElementById("sky-fields").addEventListener("change", (event) => {
     event.target.checked ? fields.show() : fields.hide();
     const shown = marks.observations.length;
@@ -146,7 +167,6 @@ async function start() {
   }
   await addMarks();
   aladin.on("positionChanged", remember);
-  aladin.on("zoomChanged", remember);
   document.getElementById("sky-form").addEventListener("submit", goTo);
   document.documentElement.dataset.sky = "ready";
 }

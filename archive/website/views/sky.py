@@ -1,9 +1,10 @@
 """The sky view: Aladin Lite on the archive's own HiPS, sources and footprints."""
 
+from django.db.models import F, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from archive.models import Observation, Source
+from archive.models import Observation, ReferenceCatalogueEntry, Source
 from archive.selectors import current_map_version, current_rows, within_cone
 from archive.website.request_values import read_cone, read_number, read_text
 
@@ -23,13 +24,16 @@ def sky(request: HttpRequest) -> HttpResponse:
 
 
 def sky_marks(request: HttpRequest) -> JsonResponse:
-    """Give sources and observation fields for the viewer: position, name, page; brightest cut said, never silent."""
+    """Give sources, brightest first, and observation fields for the viewer; the totals say what was cut."""
     cone = read_cone(request.GET, 180.0)
     rows, fields = current_rows(Source), current_rows(Observation)
     if cone is not None:
         rows = within_cone(rows, cone.ra, cone.dec, cone.radius_deg)
         fields = within_cone(fields, cone.ra, cone.dec, cone.radius_deg)
-    sources = list(rows.values_list("source_id", "name", "ra", "dec", "simulated")[:MAX_MARKS])
+    rates = current_rows(ReferenceCatalogueEntry).filter(source_id=OuterRef("source_id"), isgri_20_60_cps__gt=0)
+    brightness = Subquery(rates.order_by("-isgri_20_60_cps").values("isgri_20_60_cps")[:1])
+    brightest = rows.annotate(brightness=brightness).order_by(F("brightness").desc(nulls_last=True), "source_id")
+    sources = list(brightest.values_list("source_id", "name", "ra", "dec", "simulated")[:MAX_MARKS])
     observations = list(
         fields.order_by("-tstart_mjd_tt").values_list("obs_id", "target_name", "ra", "dec", "simulated")[:MAX_MARKS]
     )

@@ -1,5 +1,7 @@
 // The sky viewer of the HiPS page: Aladin Lite on our own tiles only, its state in the address of the page.
 
+import { nudgeUntilTiles } from "../archive/nudge.js";
+
 const config = JSON.parse(document.getElementById("hips-config").textContent);
 const holder = document.getElementById("hips-viewer");
 const message = document.getElementById("hips-message");
@@ -83,6 +85,7 @@ function showSurvey() {
     name: shown.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high,
   });
   aladin.setBaseImageLayer(layer);
+  nudgeUntilTiles(aladin, rootOf(shown.id));
   showCoverage();
 }
 

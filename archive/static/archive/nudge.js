@@ -1,0 +1,27 @@
+// Aladin Lite 3.8 sometimes asks for no tile of a new layer. Move the view by less than a pixel until it does; where
+// that does not help, set the layer once more.
+
+const STEP_DEG = 1e-5;
+const EVERY_MS = 400;
+const AGAIN_EVERY = 10;
+const TRIES = 60;
+
+function hasAskedForTiles(root) {
+  return performance.getEntriesByType("resource").some(({ name }) => name.startsWith(`${root}/Norder`) && name.includes("/Npix"));
+}
+
+export function nudgeUntilTiles(aladin, root) {
+  let tries = 0;
+  const timer = setInterval(() => {
+    tries += 1;
+    if (hasAskedForTiles(root) || tries > TRIES) {
+      clearInterval(timer);
+      return;
+    }
+    const [ra, dec] = aladin.getRaDec();
+    aladin.gotoRaDec(ra, dec > 0 ? dec - STEP_DEG : dec + STEP_DEG);
+    if (tries % AGAIN_EVERY === 0 && aladin.getBaseImageLayer()) {
+      aladin.setBaseImageLayer(aladin.getBaseImageLayer());
+    }
+  }, EVERY_MS);
+}
