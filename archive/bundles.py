@@ -23,12 +23,16 @@ _LAYOUT = b"archipelago bundle 1"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file and the name that it has in the bundle; `size_bytes` and `sha256` are those recorded at ingestion."""
+    """A file and the name that it has in the bundle; `size_bytes` and `sha256` are those recorded at ingestion.
+
+    A member made on the spot, such as a manifest, has its `content` and no path.
+    """
 
     name: str
-    path: Path
+    path: Path | None
     size_bytes: int
     sha256: str
+    content: bytes = b""
 
 
 def check_members(members: Iterable[Member]) -> None:
@@ -40,6 +44,8 @@ def check_members(members: Iterable[Member]) -> None:
         If one is missing or has another size.
     """
     for member in members:
+        if member.path is None:
+            continue
         found = member.path.stat().st_size if member.path.is_file() else None
         if found != member.size_bytes:
             state = "is missing" if found is None else f"has {found} bytes"
@@ -103,6 +109,9 @@ def _tar_parts(members: Iterable[Member]) -> Iterator[bytes | Member]:
 
 
 def _read_file(member: Member, first: int = 0) -> Iterator[bytes]:
+    if member.path is None:
+        yield member.content[first:]
+        return
     with member.path.open("rb") as file:
         file.seek(first)
         left = member.size_bytes - first

@@ -2,9 +2,14 @@
 
 from django.urls import include, path
 
+from vo.datalink import views as datalink
 from vo.tap import views
 
 urlpatterns = [
+    path("datalink/links", datalink.links, name="datalink"),
+    path("datalink/links/", datalink.links),
+    path("datalink/package", datalink.package, name="datalink-package"),
+    path("datalink/capabilities", datalink.capabilities, name="datalink-capabilities"),
     path("tap", views.page),
     path("tap/", views.page, name="tap"),
     # Before TAP: ISLA's servlets share the address of sync.

@@ -1,0 +1,125 @@
+"""What belongs to a product: its files by their role, all of them as one tar, its page (DataLink 1.1)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.db.models import Max
+
+from archive.identifiers import publisher_did
+from archive.models import Product, ProductFile
+from archive.selectors import current_rows
+
+COLLECTION = "integral"
+MAX_IDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One row of a links document; exactly one of `access_url` and `error_message` is set."""
+
+    id: str
+    access_url: str = ""
+    error_message: str = ""
+    description: str = ""
+    semantics: str = "#this"
+    content_type: str = ""
+    content_length: int | None = None
+    content_qualifier: str = ""
+    local_semantics: str = ""
+
+
+_ROLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "science": ("#this", "", "The product as delivered"),
+        "arf": ("#calibration", "#arf", "Effective area of the spectrum, OGIP ARF"),
+        "rmf": ("#calibration", "#rmf", "Redistribution matrix of the spectrum, OGIP RMF"),
+        "smoothed": ("#auxiliary", "#smoothed", "Smoothed image"),
+        "region": ("#auxiliary", "#region", "Sources in the image, region file of DS9"),
+        "preview": ("#preview", "", "Preview"),
+        "documentation": ("#documentation", "", "Documentation as delivered"),
+    }
+)
+"""Semantics (core vocabulary of DataLink), local semantics and description of each role of a file."""
+
+_ORDER = tuple(_ROLES)
+_QUALIFIERS = MappingProxyType(
+    {
+        "mosaic": "#image",
+        "scw_image": "#image",
+        "spectrum": "#spectrum",
+        "long_timeseries": "#timeseries",
+        "short_timeseries": "#timeseries",
+        "light_curve": "#timeseries",
+    }
+)
+"""Kinds of product that the IVOA vocabulary of product types has a word for."""
+
+
+def did_of(product_id: str) -> str:
+    """Return the publisher's identifier of a product, which stands in ObsCore."""
+    return publisher_did(settings.IVO_AUTHORITY, COLLECTION, product_id)
+
+
+def product_id_of(identifier: str) -> str:
+    """Return the product id inside a publisher's identifier of this archive; anything else is taken as a product id."""
+    return identifier.removeprefix(did_of(""))
+
+
+def find_links(identifiers: Sequence[str]) -> Iterator[Link]:
+    """Yield the links of every identifier, those of one together, in the order asked; an unknown one gets an error."""
+    ids = {identifier: product_id_of(identifier.strip()) for identifier in identifiers}
+    products = {row.product_id: row for row in current_rows(Product).filter(product_id__in=ids.values())}
+    files: dict[str, list[ProductFile]] = {}
+    for file in current_rows(ProductFile).filter(product_id__in=products):
+        files.setdefault(file.product_id, []).append(file)
+    gone = _withdrawn(set(ids.values()) - set(products))
+    for identifier, product_id in ids.items():
+        product = products.get(product_id)
+        if product is not None:
+            yield from _product_links(identifier, product, files.get(product_id, []))
+        elif product_id in gone:
+            yield Link(identifier, error_message=f"NotFoundFault: withdrawn with release {gone[product_id]}")
+        else:
+            yield Link(identifier, error_message="NotFoundFault: this archive has no product with that identifier")
+
+
+def _withdrawn(product_ids: Iterable[str]) -> dict[str, str]:
+    """Return the release that ended each product which earlier releases had."""
+    rows = Product.objects.filter(product_id__in=product_ids, release_to__isnull=False)
+    ended = rows.order_by().values_list("product_id").annotate(name=Max("release_to__name"))
+    return dict(ended)
+
+
+def _product_links(identifier: str, product: Product, files: list[ProductFile]) -> Iterator[Link]:
+    base = f"{settings.PUBLIC_URL}/products/{quote(product.product_id)}"
+    simulated = "; simulated, not measured" if product.simulated else ""
+    for file in sorted(files, key=lambda file: (_ORDER.index(file.role), file.file_name)):
+        semantics, local, description = _ROLES[file.role]
+        yield Link(
+            identifier,
+            access_url=f"{base}/files/{quote(file.file_name)}",
+            description=f"{product.title if semantics == '#this' else description}{simulated}",
+            semantics=semantics,
+            content_type=file.media_type,
+            content_length=file.size_bytes,
+            content_qualifier=_QUALIFIERS.get(product.kind, "") if semantics == "#this" else "",
+            local_semantics=local,
+        )
+    if len(files) > 1:
+        yield Link(
+            identifier,
+            access_url=f"{settings.PUBLIC_URL}/datalink/package?{urlencode({'ID': did_of(product.product_id)})}",
+            description=f"All files of the product with their SHA-256 digests{simulated}",
+            semantics="#package",
+            content_type="application/x-tar",
+        )
+    yield Link(
+        identifier,
+        access_url=base,
+        description="Page of the product",
+        semantics="#documentation",
+        content_type="text/html",
+    )
