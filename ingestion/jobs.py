@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from archive.errors import UsageError
-from archive.jobs import report_progress
+from archive.jobs import report_progress, submit_job
+from archive.models import Submission
+from archive.tasks import nudge
+from ingestion import gates
 from ingestion.services import find_deliveries, run_ingestion
 
 
@@ -25,3 +28,35 @@ def ingest(path: str) -> dict[str, object]:
             first = next((finding for finding in report.findings if finding.severity == "error"), report.findings[0])
             raise UsageError(f"{delivery.name} is refused, nothing of it was loaded: {first}")
     return {"reports": reports}
+
+
+def check_delivery(submission: int) -> dict[str, object]:
+    """Validate a submission that was received."""
+    return {"state": gates.check(submission, say=_say).state}
+
+
+def publish_delivery(submission: int) -> dict[str, object]:
+    """Publish a signed submission, and have it read back."""
+    state = gates.publish(submission, say=_say).state
+    if state == gates.State.PUBLISHED:
+        submit_job(kind="delivery_read_back", arguments={"submission": submission})
+        nudge()
+    return {"state": state}
+
+
+def read_back_delivery(submission: int) -> dict[str, object]:
+    """Read a published submission back."""
+    return {"state": gates.read_back(submission, say=_say).state}
+
+
+def next_job(submission: Submission) -> str:
+    """Return the kind of job that does the next gate; '' when it is for people to sign, or all is done."""
+    if submission.state == gates.State.VALID:
+        return "" if gates.missing_signatures(submission) else "delivery_publish"
+    return {gates.State.RECEIVED: "delivery_check", gates.State.PUBLISHED: "delivery_read_back"}.get(
+        gates.State(submission.state), ""
+    )
+
+
+def _say(line: str) -> None:
+    report_progress(0.5, line)

@@ -1,19 +1,23 @@
 """Last step: publish a plan. The only module that knows the database; it writes through archive.services."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.db import models as orm
+from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
 from archive import models
 from archive.errors import StorageError
+from archive.release_diff import compare_releases
 from archive.selectors import current_rows
 from archive.services import MergeCounts, Publication, ensure_band, open_publication
 from archive.skymaps import SkyMap
@@ -76,8 +80,13 @@ def known_sources() -> dict[str, KnownSource]:
     }
 
 
-def load_plan(plan: Plan, say: Callable[[str], None]) -> Loaded:
+Conclude = Callable[[Publication], None]
+
+
+def load_plan(plan: Plan, say: Callable[[str], None], *, conclude: Conclude | None = None) -> Loaded:
     """Publish everything a plan holds, in one transaction; an error leaves the archive as it was.
+
+    `conclude` is called as the last step inside the transaction, and commits or fails with it.
 
     Raises
     ------
@@ -88,16 +97,7 @@ def load_plan(plan: Plan, say: Callable[[str], None]) -> Loaded:
     StorageError
         If a file changed since it was checked.
     """
-    delivery = models.Delivery(
-        delivery_id=plan.delivery_id,
-        title=plan.title,
-        team=plan.team,
-        licence=plan.licence,
-        digest_sha256=plan.digest_sha256,
-        simulated=plan.simulated,
-        received_at=datetime.now(UTC),
-        findings=[asdict(finding) for finding in plan.findings[:MAX_STORED_FINDINGS]],
-    )
+    delivery = _delivery_of(plan)
     publication: Publication | None = None
     maps_changed = False
     try:
@@ -105,15 +105,12 @@ def load_plan(plan: Plan, say: Callable[[str], None]) -> Loaded:
             say(f"storing {len(plan.product_files)} files")
             for file in plan.product_files:
                 _store(file)
-            for table, model in MODELS.items():
-                rows = plan.rows.get(table, ())
-                if rows:
-                    say(f"loading {len(rows)} rows into {table}")
-                    publication.merge(model, (_values(row) for row in rows))
-            _ensure_bands(plan)
+            _load_rows(plan, publication, say)
             if plan.map_files:
                 say(f"loading {len(plan.map_files)} files of sky maps")
                 maps_changed = publication.publish_maps(_maps(plan))
+            if conclude is not None:
+                conclude(publication)
     except BaseException:
         if publication is not None and maps_changed and publication.release.map_version:
             shutil.rmtree(settings.MAPS_ROOT / publication.release.map_version, ignore_errors=True)
@@ -124,6 +121,61 @@ def load_plan(plan: Plan, say: Callable[[str], None]) -> Loaded:
         if model.__name__ in publication.counts
     }
     return Loaded("" if publication.is_empty else publication.release.name, counts, maps_changed)
+
+
+def preview_plan(plan: Plan) -> dict[str, Any]:
+    """Work out what publishing a plan would change, by doing it without its files and maps, and undoing it.
+
+    Raises
+    ------
+    UsageError, BusyError
+        As `load_plan`.
+    """
+    preview: dict[str, Any] = {"tables": {}, "rows": [], "is_cut": False, "maps": len(plan.map_files)}
+    with transaction.atomic():
+        with open_publication(delivery=_delivery_of(plan), description=plan.title) as publication:
+            _load_rows(plan, publication, _silent)
+            found = compare_releases(publication.release.previous, publication.release)
+            preview |= {
+                "tables": {name: asdict(counts) for name, counts in found.tables.items()},
+                "rows": [asdict(row) for row in found.rows],
+                "is_cut": found.is_cut,
+            }
+        transaction.set_rollback(True)
+    return json.loads(json.dumps(preview, default=str))
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def _delivery_of(plan: Plan) -> models.Delivery:
+    return models.Delivery(
+        delivery_id=plan.delivery_id,
+        title=plan.title,
+        team=plan.team,
+        licence=plan.licence,
+        digest_sha256=plan.digest_sha256,
+        simulated=plan.simulated,
+        received_at=datetime.now(UTC),
+        findings=[asdict(finding) for finding in plan.findings[:MAX_STORED_FINDINGS]],
+    )
+
+
+def _load_rows(plan: Plan, publication: Publication, say: Callable[[str], None]) -> None:
+    """End what the label supersedes or withdraws, then merge the rows of every table."""
+    if plan.label is not None and plan.label.release_type in {"supersede", "withdraw"}:
+        publication.end_delivery(plan.label.supersedes)
+    if plan.label is not None and plan.label.release_type == "withdraw":
+        models.Withdrawal.objects.create(
+            release=publication.release, delivery_id=plan.label.supersedes, reason=plan.label.reason
+        )
+    for table, model in MODELS.items():
+        rows = plan.rows.get(table, ())
+        if rows:
+            say(f"loading {len(rows)} rows into {table}")
+            publication.merge(model, (_values(row) for row in rows))
+    _ensure_bands(plan)
 
 
 def _values(row: Row) -> dict[str, object]:

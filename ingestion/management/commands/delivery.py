@@ -1,4 +1,4 @@
-"""Prepare, check and hand in deliveries."""
+"""Prepare, check, hand in, sign and publish deliveries."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,22 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from archive.jobs import submit_job
+from archive.models import SignOff, Submission
+from archive.tasks import nudge
+from ingestion import gates
+from ingestion.jobs import next_job
 from ingestion.prepare import pack_delivery, write_label
 from ingestion.progress import Progress
 from ingestion.report_page import describe_delivery, render_delivery
+from ingestion.status import describe_submission
 from ingestion.validator import validate_delivery
 
 
 class Command(BaseCommand):
-    """Door to `ingestion.prepare` and `ingestion.validator`."""
+    """Door to `ingestion.prepare`, `ingestion.validator` and `ingestion.gates`."""
 
-    help = "Prepare and check a delivery. init, validate and pack need no database and no network."
+    help = "Prepare, check, hand in, sign and publish deliveries. init, validate and pack need no database."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +36,19 @@ class Command(BaseCommand):
         pack = actions.add_parser("pack", help="pack a folder with delivery.yaml as a BagIt 1.0 bag")
         pack.add_argument("path", type=Path, help="the folder")
         pack.add_argument("--output", type=Path, help="the bag (default: a folder named delivery_id beside it)")
+        submit = actions.add_parser("submit", help="hand a package in: quarantine, validation, preview")
+        submit.add_argument("path", type=Path, help="a folder with delivery.yaml, or a bag")
+        sign = actions.add_parser("sign", help="sign what the preview shows; the second signature publishes")
+        sign.add_argument("delivery_id")
+        sign.add_argument("--role", choices=SignOff.Role.values, required=True, help="for which side")
+        resume = actions.add_parser("resume", help="go on with a delivery that was interrupted")
+        resume.add_argument("delivery_id")
+        status = actions.add_parser("status", help="where deliveries stand")
+        status.add_argument("delivery_id", nargs="?", help="one delivery, with its report (default: list all)")
+        for action in (submit, sign):
+            action.add_argument("--by", required=True, metavar="NAME", help="who, for the audit log: a role or account")
+        for action in (submit, sign, resume):
+            action.add_argument("--queue", action="store_true", help="leave the work to the archive's workers")
 
     def handle(self, *args: object, **options: Any) -> None:
         """Run the action."""
@@ -57,3 +76,41 @@ class Command(BaseCommand):
 
     def _pack(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"Packed {pack_delivery(options['path'], options['output'])}.")
+
+    def _submit(self, options: dict[str, Any]) -> None:
+        submission = gates.receive(options["path"], actor=options["by"], say=Progress(self.stderr).say)
+        self._go_on(submission, queue=options["queue"])
+
+    def _sign(self, options: dict[str, Any]) -> None:
+        submission = gates.sign(options["delivery_id"], role=options["role"], signer=options["by"])
+        self._go_on(submission, queue=options["queue"])
+
+    def _resume(self, options: dict[str, Any]) -> None:
+        self._go_on(gates.find_submission(options["delivery_id"]), queue=options["queue"])
+
+    def _go_on(self, submission: Submission, *, queue: bool) -> None:
+        """Do every gate that can be done now, here or in a worker, and say where the delivery stands."""
+        if queue and (kind := next_job(submission)):
+            submit_job(kind=kind, arguments={"submission": submission.pk})
+            nudge()
+            self.stdout.write(f"{submission}: left to the workers; archipelago delivery status tells how far it is.")
+            return
+        say = Progress(self.stderr).say
+        submission = gates.check(submission.pk, say=say)
+        if submission.state == gates.State.VALID and not gates.missing_signatures(submission):
+            submission = gates.publish(submission.pk, say=say)
+        submission = gates.read_back(submission.pk, say=say)
+        self.stdout.write(describe_submission(submission))
+        if submission.state in {gates.State.INVALID, gates.State.DAMAGED}:
+            raise SystemExit(1)
+
+    def _status(self, options: dict[str, Any]) -> None:
+        if options["delivery_id"]:
+            self.stdout.write(describe_submission(gates.find_submission(options["delivery_id"])))
+            return
+        for submission in Submission.objects.all():
+            self.stdout.write(
+                f"{submission.received_at:%Y-%m-%d %H:%M}  {submission}  {submission.get_state_display()}"
+            )
+        if not Submission.objects.exists():
+            self.stdout.write("No delivery was handed in yet.")
