@@ -257,7 +257,7 @@ def _open_part(path: Path, digests: dict[str, str], width: int, *, verify: bool)
             raise StorageError(f"{trouble} is missing or truncated") from error
         if array.dtype != kind or (verify and _sha256(path / file) != digest):
             raise StorageError(f"{trouble} is not what was written")
-        arrays[file.split("-")[0]] = array
+        arrays[file.split("-")[0]] = np.asarray(array)  # still mapped, without the cost of memmap's class
     part = Part(**arrays)
     if part.records.ndim != 2 or part.records.shape != (int(part.starts[-1]), width):
         raise StorageError(f"history {path.name} is damaged: records {part.records.shape}, expected width {width}")

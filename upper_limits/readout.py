@@ -134,15 +134,14 @@ def find_pixels(readout: Readout, ra: ArrayLike, dec: ArrayLike) -> Pixels:
     """
     ra, dec = np.atleast_1d(np.asarray(ra, dtype=np.float64)), np.atleast_1d(np.asarray(dec, dtype=np.float64))
     lon, lat = Longitude(ra, units.deg), Latitude(dec, units.deg)
-    nearest = np.asarray(lonlat_to_healpix(lon, lat, readout.order)).astype(np.int64)
+    nearest = np.asarray(lonlat_to_healpix(lon, lat, readout.order)).view(np.int64)
     if readout.kind == "nearest":
         single = np.ones(len(ra))
         return Pixels(nearest, single, nearest[:, None], single[:, None], single)
-    target = np.stack(unit_vector(ra, dec), axis=-1)
-    single = 1.0 / psf(_separation(target, _centres(nearest, readout.order)), readout.fwhm_deg)
+    single = _single_weight(readout, nearest, ra, dec)
     if readout.kind == "psf-pixel":
         return Pixels(nearest, single, nearest[:, None], single[:, None], single)
-    return _fit_neighbours(readout, nearest, single, target)
+    return _fit_neighbours(readout, nearest, single, np.stack(unit_vector(ra, dec), axis=-1))
 
 
 def nearest_weight(readout: Readout, ipix: int, ra: float, dec: float) -> float:
@@ -169,17 +168,28 @@ def apply_weights(pixels: Pixels, values: FloatArray) -> tuple[FloatArray, Float
     flux, noise_factor : (n, n_band)
         Where a neighbour was not observed, the nearest pixel alone is used; NaN where that one was not observed.
     """
+    if values.shape[1] == 1:
+        return values[:, 0, :] * pixels.weight, np.broadcast_to(pixels.noise_factor[:, None], values[:, 0, :].shape)
     entering = pixels.weight[:, :, None]
     flux = np.where(entering != 0.0, values * entering, 0.0).sum(axis=1)
     factor = np.broadcast_to(pixels.noise_factor[:, None], flux.shape)
-    if values.shape[1] == 1:
-        return flux, factor
     at_nearest = np.nansum(np.where((pixels.ipix == pixels.nearest[:, None])[:, :, None], values, 0.0), axis=1)
     observed = np.isfinite(np.where((pixels.ipix == pixels.nearest[:, None])[:, :, None], values, 0.0)).all(axis=1)
     single = pixels.nearest_weight[:, None]
     edge = ~np.isfinite(flux)
     flux = np.where(edge, np.where(observed, at_nearest * single, np.nan), flux)
     return flux, np.where(edge, np.broadcast_to(single, flux.shape), factor)
+
+
+def _single_weight(readout: Readout, ipix: IntArray, ra: FloatArray, dec: FloatArray) -> FloatArray:
+    """1/p at each position for the pixel that holds it, from the haversine of the separation."""
+    lon, lat = (angle.to_value(units.rad) for angle in healpix_to_lonlat(ipix.view(np.uint64), readout.order))
+    here = np.radians(dec)
+    square = np.sin(0.5 * (here - lat)) ** 2
+    square += np.cos(here) * np.cos(lat) * np.sin(0.5 * (np.radians(ra) - lon)) ** 2
+    # asin(y)^2 = y^2 (1 + y^2 / 3 + 8 y^4 / 45 + ...); within a pixel y is small, and the next term below 1e-9
+    square *= 1.0 + square / 3.0 + square * square * (8.0 / 45.0)
+    return np.exp(square * (FOUR_LN2 * (2.0 / math.radians(readout.fwhm_deg)) ** 2))
 
 
 def _fit_neighbours(readout: Readout, nearest: IntArray, single: FloatArray, target: FloatArray) -> Pixels:

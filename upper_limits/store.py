@@ -97,7 +97,7 @@ class Totals:
     def read(self, ra: ArrayLike, dec: ArrayLike) -> Readings:
         """Read all bands at positions in ICRS degrees, (n,); NaN where nothing was observed."""
         pixels = find_pixels(self.readout, ra, dec)
-        at_nearest = self.values[pixels.nearest].astype(np.float64)
+        at_nearest = np.take(self.values, pixels.nearest, axis=0).astype(np.float64)
         n_band = len(self.bands)
         flux, factor = self._fit(pixels, at_nearest[:, :n_band])
         cells = pixels.nearest >> (2 * (self.readout.order - self.cell_order))
@@ -106,7 +106,7 @@ class Totals:
             flux,
             at_nearest[:, n_band : 2 * n_band],
             at_nearest[:, 2 * n_band :],
-            self.k_sys[cells].astype(np.float64),
+            np.take(self.k_sys, cells, axis=0).astype(np.float64),
             factor,
         )
 
@@ -245,7 +245,7 @@ def _open_totals(path: Path, name: str, entry: dict[str, object], *, verify: boo
             raise StorageError(f"{trouble} holds {array.dtype} {array.shape}, expected float32 {shape}")
         if verify and _sha256(file) != entry[f"{part}_sha256"]:
             raise StorageError(f"{trouble} is not what was written (its SHA-256 differs)")
-        arrays.append(array)
+        arrays.append(np.asarray(array))  # still mapped, but without the cost of memmap's class at each reading
     readout = plan_readout(order, float(entry["fwhm_deg"]))  # pyright: ignore[reportArgumentType]
     return Totals(str(entry["instrument"]), readout, cell_order, bands, arrays[0], arrays[1])
 
