@@ -90,6 +90,13 @@ def _has(name: str) -> bool:
     return any((CHECKOUT / "tests" / name).rglob("test_*.py"))
 
 
+def database(arguments: Sequence[str]) -> bool:
+    """Tests on the PostgreSQL of DATABASE_URL; those of the embedded server and of whole processes stay out."""
+    own_server = ("test_supervisor.py", "test_serve.py", "test_cli.py", "test_launcher.py", "test_backend.py")
+    ignored = [f"--ignore-glob=*/{name}" for name in own_server]
+    return run_pytest([*ignored, "-m", "not benchmark and not slow", *arguments], "tests/integration")
+
+
 def browser(arguments: Sequence[str]) -> bool:
     """Journeys in Debian's chromium."""
     if not _has("browser"):
@@ -138,7 +145,9 @@ CHECKS: dict[str, Check] = {
     "unit": unit,
     "integration": integration,
     "browser": browser,
+    "database": database,
 }
+ON_REQUEST = {"database"}  # integration has run them already, on the embedded server
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -154,7 +163,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"There is no check {', '.join(unknown)}; there are {', '.join(CHECKS)}.", file=sys.stderr)
         return 2
     results: dict[str, tuple[bool, float]] = {}
-    for name in names or CHECKS:
+    for name in names or [name for name in CHECKS if name not in ON_REQUEST]:
         print(f"== {name}", flush=True)
         begin = time.monotonic()
         results[name] = (CHECKS[name](extra), time.monotonic() - begin)
