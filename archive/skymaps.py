@@ -5,6 +5,7 @@ aside and renamed, so that it exists completely or not at all, and it is never c
 upper limits and MOCs are all read from these arrays.
 """
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -79,6 +80,8 @@ class MapVersion:
     path: Path
     maps: tuple[SkyMap, ...]
     sha256: dict[str, str]
+    created: dt.datetime | None = None
+    """When it was written; None in a version older than this field."""
 
     def find(
         self, *, instrument: str | None = None, band: str | None = None, quantity: str | None = None
@@ -176,6 +179,7 @@ def write_version(
                     written[sky_map.map_id] = (sky_map, base.sha256[sky_map.map_id])
         manifest = {
             "format": 1,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "maps": [{**asdict(sky_map), "sha256": digest} for sky_map, digest in written.values()],
         }
         _write_synced(aside / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -203,13 +207,15 @@ def open_version(root: Path, name: str) -> MapVersion:
         msg = f"there is no map version {name!r}"
         raise NotFoundError(msg)
     try:
-        entries = json.loads((path / MANIFEST).read_bytes())["maps"]
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        entries = manifest["maps"]
+        created = dt.datetime.fromisoformat(manifest["created"]) if "created" in manifest else None
         digests = {entry["map_id"]: entry.pop("sha256") for entry in entries}
         maps = tuple(SkyMap(**entry) for entry in entries)
     except (ValueError, KeyError, TypeError, UsageError) as error:
         msg = f"the manifest of map version {name} is damaged; restore it from a copy"
         raise StorageError(msg) from error
-    return MapVersion(name, path, maps, digests)
+    return MapVersion(name, path, maps, digests, created)
 
 
 def _check_values(sky_map: SkyMap, values: FloatMap) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,7 +236,7 @@ def _bilinear(plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> Float
 
 def _prefilter(values: NDArray[np.float32]) -> FloatArray:
     """Coefficients of the cubic B-spline through an image; holes are filled with the nearest observed value."""
-    _, nearest = distance_transform_edt(~np.isfinite(values), return_indices=True)
+    nearest: Any = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
     return np.pad(
         spline_filter(values[tuple(nearest)].astype(np.float64), order=3, mode="mirror"), _MARGIN, mode="reflect"
     )

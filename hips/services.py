@@ -19,8 +19,10 @@ from django.conf import settings
 
 from archive import selectors
 from archive.errors import NotFoundError, UnavailableError, UsageError
+from archive.models import Release
 from archive.skymaps import MANIFEST, MapVersion, open_version
 from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
+from hips.cutouts import Region, cut, encode_cutout
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
 from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_png
 from hips.moc import Coverage, encode_moc, observed_coverage
@@ -149,7 +151,9 @@ def builder_name() -> str:
 
 
 def release_time(version: MapVersion) -> dt.datetime:
-    """When the version was written."""
+    """When the version was written; the file's own time where an old manifest does not say."""
+    if version.created is not None:
+        return version.created
     return dt.datetime.fromtimestamp((version.path / MANIFEST).stat().st_mtime, dt.UTC)
 
 
@@ -176,6 +180,22 @@ def current_version() -> MapVersion:
 def find_version(name: str | None) -> MapVersion:
     """The named map version, or the current one."""
     return current_version() if name is None else _open_version(settings.MAPS_ROOT, name)
+
+
+def find_published_version(name: str | None) -> MapVersion:
+    """The named map version if some release has it, or the current one; others are not for the public.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version, or no release has it.
+    """
+    if name is None or name == current_version().name:
+        return current_version()
+    version = find_version(name)
+    if not Release.objects.filter(map_version=name).exists():
+        raise NotFoundError(f"there is no map version {name!r}")
+    return version
 
 
 def open_survey(version: MapVersion, survey_id: str) -> OpenSurvey:
@@ -236,6 +256,23 @@ def make_document(opened: OpenSurvey, address: Address, style: Style = Style()) 
                 document = _make_preview(opened, style)
         _CACHE.put(key, document)
     return document
+
+
+def make_cutout(opened: OpenSurvey, region: Region, file_format: str, style: Style = Style()) -> Document:
+    """Cut a part of a survey out of its arrays as FITS or PNG; every pixel is a pixel of the map."""
+    cutout = cut(opened.pixels, region)
+    if file_format == "png":
+        indices = colour_indices(cutout.values[::-1], _cuts_of(opened, style))
+        return Document(encode_png(indices, make_palette(style.colour_map)), CONTENT_TYPES["png"])
+    sky_map = opened.survey.main
+    cards: dict[str, str | float | bool] = {
+        "BUNIT": opened.survey.unit, "TELESCOP": "INTEGRAL", "INSTRUME": opened.survey.instrument_name,
+        "QUANTITY": opened.survey.quantity, "E_MIN": sky_map.energy_min_kev, "E_MAX": sky_map.energy_max_kev,
+        "MJDSTART": sky_map.tstart_mjd_tt, "MJDSTOP": sky_map.tstop_mjd_tt, "TIMESYS": "TT",
+        "SURVEY": opened.survey.survey_id, "MAPVERS": opened.version.name, "HPXORDER": sky_map.order,
+        "RESAMPLE": "nearest", "SIMULATD": opened.survey.simulated,
+    }  # fmt: skip
+    return Document(encode_cutout(cutout, cards), CONTENT_TYPES["fits"])
 
 
 def list_surveys(version: MapVersion, *, base_url: str) -> str:

@@ -215,10 +215,14 @@ def degrade(values: FloatArray, *, times: int) -> FloatArray:
 
 
 def _mean_of_valid(quads: FloatArray) -> FloatArray:
-    valid = np.isfinite(quads)
-    count = valid.sum(axis=1)
-    total = np.where(valid, quads, 0.0).sum(axis=1, dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    count, total = np.zeros(len(quads), np.float64), np.zeros(len(quads), np.float64)
+    for child in range(4):  # four columns: many times quicker than a sum over an axis of four
+        values = quads[:, child]
+        valid = np.isfinite(values)
+        count += valid
+        total += np.where(valid, values, 0.0)
+    with np.errstate(invalid="ignore"):
+        return (total / count).astype(np.float32)
 
 
 @lru_cache(maxsize=16)

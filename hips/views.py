@@ -53,7 +53,7 @@ def survey_file(request: HttpRequest, survey_id: str, path: str = "", version_na
         return refusal
     try:
         address = parse_address(path)
-        version = services.find_version(version_name)
+        version = services.find_published_version(version_name)
         opened = services.open_survey(version, survey_id)
         if address == DocumentAddress("index.html"):
             return _show_page(request, opened)

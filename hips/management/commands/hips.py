@@ -19,7 +19,9 @@ from hips.surveys import find_surveys
 class Command(BaseCommand):
     """List the HiPS of the archive and export them."""
 
-    help = "List the HiPS of the published sky maps, or write one to files."
+    help = "List the HiPS of the published sky maps, write one to files, or build some from other maps and images."
+    # The checks load every page of the website, which takes longer than the export of a map.
+    requires_system_checks = ()  # pyright: ignore[reportAssignmentType] - the stubs only know its default
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the subcommands."""

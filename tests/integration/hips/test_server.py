@@ -208,3 +208,17 @@ def test_version_without_a_map_to_show_says_so(client, maps, settings, monkeypat
     services.forget_everything()
     assert "holds no flux" in client.get("/hips/").content.decode()
     assert client.get("/hips/list").content == b""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_version_is_served_only_when_a_release_has_it(get, settings):
+    from datetime import UTC, datetime
+
+    from archive.models import Release
+    from tests.integration.hips.conftest import write_maps
+
+    write_maps(settings.MAPS_ROOT, "v0", order=6)
+    address = "/hips/v/v0/isgri-20-40-flux/properties"
+    assert get(address).status_code == 404
+    Release.objects.create(number=7, name="2026.7", published_at=datetime.now(UTC), description="", map_version="v0")
+    assert get(address).status_code == 200

@@ -116,5 +116,5 @@ def test_circles_hold_the_pixels_whose_centre_is_near():
     centres = healpix_to_skycoord(np.arange(12 << 12, dtype=np.uint64), depth=6)
     near = np.zeros(12 << 12, bool)
     for lon, lat in zip(ra, dec, strict=True):
-        near |= (centres.separation(SkyCoord(lon * u.deg, lat * u.deg)) <= 6.6 * u.deg)
+        near |= centres.separation(SkyCoord(lon * u.deg, lat * u.deg)) <= 6.6 * u.deg
     assert expand(cover_circles(ra, dec, 6.6, order=6).ranges).tolist() == np.flatnonzero(near).tolist()
