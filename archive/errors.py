@@ -17,6 +17,10 @@ class NotFoundError(ArchiveError):
     """The named thing does not exist in the current release."""
 
 
+class WithdrawnError(NotFoundError):
+    """The thing was in an earlier release and has been withdrawn; the message says why."""
+
+
 class BusyError(ArchiveError):
     """A resource is in use or a limit is reached; the same request may succeed later."""
 

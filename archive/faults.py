@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from archive.errors import ArchiveError, BusyError, NotFoundError, TooLargeError, UnavailableError, UsageError
+from archive.errors import (
+    ArchiveError,
+    BusyError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    UsageError,
+    WithdrawnError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,7 @@ FAULTS: Mapping[type[ArchiveError], Fault] = MappingProxyType(
     {
         TooLargeError: Fault("UsageFault", 413),
         UsageError: Fault("UsageFault", 400),
+        WithdrawnError: Fault("NotFoundFault", 410),
         NotFoundError: Fault("NotFoundFault", 404),
         BusyError: Fault("TransientFault", 503),
         UnavailableError: Fault("ServiceUnavailable", 503),

@@ -9,10 +9,10 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import ExpressionWrapper
 from django.db.models.fields import FloatField
 
-from archive.errors import NotFoundError, UsageError
+from archive.errors import NotFoundError, UsageError, WithdrawnError
 from archive.healpix import unit_vector
 from archive.identifiers import normalize_name
-from archive.models import CurrentRelease, Release, Released, Source, SourceName
+from archive.models import CurrentRelease, Product, Release, Released, Source, SourceName, Withdrawal
 from archive.skymaps import MapVersion, open_version
 
 RowT = TypeVar("RowT", bound=Released)
@@ -46,6 +46,23 @@ def current_map_version() -> MapVersion | None:
     """Open the sky maps of the current release; None when it has none."""
     release = current_release()
     return open_version(settings.MAPS_ROOT, release.map_version) if release and release.map_version else None
+
+
+def find_tombstone(product_id: str) -> WithdrawnError | None:
+    """Return the error that says why a product of an earlier release is gone; None when it was not withdrawn."""
+    release = current_release()
+    if release is None:
+        return None
+    last = Product.objects.filter(product_id=product_id, release_to__lte=release.number).order_by("-release_to").first()
+    if last is None:
+        return None
+    withdrawal = Withdrawal.objects.filter(delivery_id=last.delivery_id, release_id=last.release_to_id).first()
+    if withdrawal is None:
+        return None
+    return WithdrawnError(
+        f"Product {product_id!r} was withdrawn in release {withdrawal.release}: {withdrawal.reason} "
+        f"Releases before {withdrawal.release} had it."
+    )
 
 
 def resolve_name(name: str) -> Source:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("hips.moc_urls")),
     path("hips/", include("hips.urls")),
     path("", include("upper_limits.urls")),
+    path("", include("ingestion.urls")),
     path("", include("vo.urls")),
 ]
 

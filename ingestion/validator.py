@@ -181,7 +181,13 @@ def _codes(findings: tuple[Finding, ...]) -> tuple[CodeCount, ...]:
             held.append(finding)
     remedies = {rule.code: " ".join(rule.remedies) for rule in collect_rules()}
     return tuple(
-        CodeCount(code, SEVERITIES[severity], counts[severity, code], remedies.get(code, ""), tuple(examples[slot]))
+        CodeCount(
+            rule=code,
+            severity=SEVERITIES[severity],
+            count=counts[slot],
+            remedy=next((one.fix for one in examples[slot] if one.fix), remedies.get(code, "")),
+            examples=tuple(examples[slot]),
+        )
         for slot in sorted(counts)
         for severity, code in (slot,)
     )

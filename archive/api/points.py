@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from archive.errors import NotFoundError, UsageError
 from archive.formats import Spectrum, TimeSeries, read_spectrum, read_time_series
 from archive.models import Product, ProductFile
-from archive.selectors import current_rows
+from archive.selectors import current_rows, find_tombstone
 from archive.storage import file_path
 
 FloatArray = NDArray[np.float64]
@@ -41,11 +41,11 @@ def find_product(product_id: str) -> Product:
     Raises
     ------
     NotFoundError
-        If there is none.
+        If there is none; `WithdrawnError` if there was one.
     """
     row = current_rows(Product).filter(product_id=product_id).select_related("delivery", "release_from").first()
     if row is None:
-        raise NotFoundError(f"There is no product {product_id!r} in this release.")
+        raise find_tombstone(product_id) or NotFoundError(f"There is no product {product_id!r} in this release.")
     return row
 
 

@@ -13,6 +13,7 @@ TITLES = {
     400: "That cannot be read",
     403: "Not allowed",
     404: "Not here",
+    410: "Withdrawn",
     500: "Something broke",
     503: "Not available now",
 }

@@ -1,0 +1,13 @@
+"""Addresses of the pages about deliveries and releases."""
+
+from django.urls import path
+
+from ingestion import views
+
+urlpatterns = [
+    path("deliveries/", views.deliveries, name="deliveries"),
+    path("deliveries/<str:delivery_id>", views.delivery, name="delivery"),
+    path("deliveries/<str:delivery_id>/report.json", views.report_json, name="delivery-report"),
+    path("releases/diff", views.difference, name="release-diff"),
+    path("releases/<str:name>", views.release, name="release"),
+]

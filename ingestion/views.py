@@ -1,0 +1,116 @@
+"""Pages about deliveries and releases: the team, the archive and the users see the same."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from archive.errors import NotFoundError, UsageError
+from archive.models import AuditEntry, Delivery, Product, Release, Submission
+from archive.release_diff import MAX_SHOWN_ROWS, compare_releases, find_release
+from archive.selectors import current_release
+from ingestion.gates import missing_signatures
+from ingestion.rules import SEVERITIES
+
+MAX_LISTED = 500
+MAX_NAME = 120
+
+
+def deliveries(request: HttpRequest) -> HttpResponse:
+    """List what was handed in, and what was ingested without gates."""
+    handed_in = list(Submission.objects.select_related("release").defer("report", "preview")[:MAX_LISTED])
+    names = {submission.delivery_id for submission in handed_in}
+    direct = Delivery.objects.exclude(pk__in=names).select_related("release").defer("findings")[:MAX_LISTED]
+    context = {"section": "releases", "submissions": handed_in, "direct": direct}
+    return render(request, "ingestion/deliveries.html", context)
+
+
+def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Show one delivery: state, verdict, rules, files, what publishing changes, who signed."""
+    attempts = list(Submission.objects.filter(delivery_id=delivery_id).order_by("-attempt"))
+    published = Delivery.objects.filter(pk=delivery_id).select_related("release").first()
+    if not attempts and published is None:
+        raise NotFoundError(f"There is no delivery {delivery_id[:MAX_NAME]!r}.")
+    latest = attempts[0] if attempts else None
+    context = {
+        "section": "releases",
+        "delivery_id": delivery_id,
+        "submission": latest,
+        "attempts": attempts,
+        "published": published,
+        "named": latest or published,
+        "steps": _steps(latest) if latest else [],
+        "missing": missing_signatures(latest) if latest else [],
+        "report": latest.report if latest else None,
+        "codes": _codes(latest.report) if latest and latest.report else [],
+        "signatures": latest.signatures.all() if latest else [],
+        "withdrawals": published.withdrawals.select_related("release") if published else [],
+        "product_count": Product.objects.filter(delivery_id=delivery_id).values("product_id").distinct().count(),
+        "log": AuditEntry.objects.filter(subject__startswith=f"{delivery_id} (").order_by("number"),
+    }
+    return render(request, "ingestion/delivery.html", context)
+
+
+def _steps(submission: Submission) -> list[tuple[str, str]]:
+    """Return each gate with ``done``, ``now``, ``failed`` or ``later``."""
+    state = Submission.State
+    names = ["received", "validated", "signed", "published", "read back"]
+    done = {
+        state.RECEIVING: 0,
+        state.RECEIVED: 1,
+        state.INVALID: 1,
+        state.VALID: 2,
+        state.UNCHANGED: 4,
+        state.PUBLISHED: 4,
+        state.DAMAGED: 4,
+        state.VERIFIED: 5,
+    }[state(submission.state)]
+    failed = submission.state in {state.INVALID, state.DAMAGED}
+    here = "failed" if failed else "now"
+    return [
+        (name, "done" if number < done else here if number == done else "later") for number, name in enumerate(names)
+    ]
+
+
+def _codes(report: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+    return sorted(report["codes"], key=lambda code: SEVERITIES.index(str(code["severity"])))
+
+
+def report_json(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Send the validator's report on the latest attempt."""
+    found = Submission.objects.filter(delivery_id=delivery_id).order_by("-attempt").first()
+    if found is None or found.report is None:
+        raise NotFoundError(f"There is no report on a delivery {delivery_id[:MAX_NAME]!r}.")
+    return JsonResponse(found.report, json_dumps_params={"indent": 1})
+
+
+def release(request: HttpRequest, name: str) -> HttpResponse:
+    """Show one release: what it brought, and what differs from the one before."""
+    found = find_release(name)
+    context = {
+        "section": "releases",
+        "row": found,
+        "current": current_release(),
+        "difference": compare_releases(found.previous, found),
+        "withdrawals": found.withdrawals.select_related("delivery"),
+        "first": None if found.previous else True,
+    }
+    return render(request, "ingestion/release.html", context)
+
+
+def difference(request: HttpRequest) -> HttpResponse:
+    """Show what differs between any two releases, on demand for one source."""
+    releases = list(Release.objects.all())
+    before, after = request.GET.get("from", ""), request.GET.get("to", "")
+    source_id = request.GET.get("source", "").strip()[:MAX_NAME]
+    if bool(before) != bool(after):
+        raise UsageError("A difference needs two releases: from and to.")
+    found = compare_releases(find_release(before), find_release(after), source_id=source_id) if before else None
+    context = {
+        "section": "releases",
+        "releases": releases,
+        "before": before or (releases[1].name if len(releases) > 1 else ""),
+        "after": after or (releases[0].name if releases else ""),
+        "source_id": source_id,
+        "difference": found,
+        "most": MAX_SHOWN_ROWS,
+    }
+    return render(request, "ingestion/difference.html", context)
