@@ -1,9 +1,34 @@
 """The WSGI application that granian, or another server, runs."""
 
 import os
+import tempfile
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 
-application = get_wsgi_application()
+MOST_CHUNKED_BYTES = 80 * 2**20
+_SPOOL_BYTES = 2**20
+
+_django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a request; one that comes in chunks (RFC 9112 section 7.1) is read first.
+
+    Django reads as many bytes as Content-Length says. Java clients of the VO send uploads without it.
+    """
+    if environ.get("CONTENT_LENGTH") or environ.get("HTTP_TRANSFER_ENCODING", "").strip().lower() != "chunked":
+        return _django(environ, start_response)
+    body = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  # it goes with the request
+    while chunk := environ["wsgi.input"].read(65_536):
+        body.write(chunk)
+        if body.tell() > MOST_CHUNKED_BYTES:
+            start_response("413 Content Too Large", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"The request has more than {MOST_CHUNKED_BYTES} bytes.\n".encode()]
+    size = body.tell()
+    body.seek(0)
+    environ = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(size)}
+    return _django(environ, start_response)

@@ -146,7 +146,6 @@ def base64_stream(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_fixed_text(meta: Meta) -> int | None:
-    """Return the number of bytes of a text of fixed length, or None."""
-    if meta.datatype == "char" and meta.arraysize and meta.arraysize.isdigit():
-        return int(meta.arraysize)
-    return None
+    """Return the number of bytes of a text of fixed length, or None; without arraysize it is one character."""
+    size = meta.arraysize or "1"
+    return int(size) if meta.datatype == "char" and size.isdigit() else None

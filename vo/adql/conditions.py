@@ -83,7 +83,7 @@ def _in_query(node: InQuery, scope: Scope, resolve_query: ResolveQuery) -> Typed
 
 def _kinds_agree(kinds: set[str]) -> bool:
     kinds = {"number" if kind in {"int", "float"} else kind for kind in kinds} - {"null"}
-    return len(kinds) <= 1 and not kinds & {"point", "circle", "polygon"}
+    return len(kinds) <= 1 and not kinds & {"point", "circle", "polygon", "array"}
 
 
 def _comparable(values: list[Typed], node: Node, scope: Scope) -> tuple[Typed, ...]:
@@ -96,8 +96,8 @@ def _comparable(values: list[Typed], node: Node, scope: Scope) -> tuple[Typed, .
             raise scope.error(TypeMismatchError, coerced, node)
         result.append(coerced)
     kinds = {value.meta.kind for value in result}
-    if kinds & {"point", "circle", "polygon"}:
-        msg = "comparing geometries with = is not supported by this service; use CONTAINS, INTERSECTS or DISTANCE"
+    if kinds & {"point", "circle", "polygon", "array"}:
+        msg = "comparing geometries or arrays is not supported by this service; for the sky there is CONTAINS"
         raise scope.error(UnsupportedFeatureError, msg, node)
     if not _kinds_agree(kinds):
         unlike = next(v for v in result if not _kinds_agree({result[0].meta.kind, v.meta.kind}))

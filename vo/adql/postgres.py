@@ -5,9 +5,12 @@ user's text gets in otherwise. Tables and columns have generated names (t1, c1),
 clash with, or be cut off by, PostgreSQL's own rules.
 """
 
+from dataclasses import dataclass
+
 from psycopg import sql
 from psycopg.sql import Composable
 
+from vo.adql.position_joins import PositionCover, find_position_join
 from vo.adql.postgres_values import ValueWriter
 from vo.adql.resolved import (
     BaseTable,
@@ -15,6 +18,7 @@ from vo.adql.resolved import (
     Constant,
     FromItem,
     JoinedTables,
+    Meta,
     NamedQuery,
     OutputColumn,
     QueryTable,
@@ -51,6 +55,19 @@ def write_query(query: ResolvedQuery, *, limit: int | None = None) -> sql.Compos
     UnsupportedFeatureError
         If the query needs something that cannot be written as SQL yet.
     """
+    return write_statement(query, limit=limit).text
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A SELECT, and what it needs of the uploaded tables beyond their columns."""
+
+    text: sql.Composed
+    covers: tuple[PositionCover, ...]
+
+
+def write_statement(query: ResolvedQuery, *, limit: int | None = None) -> Statement:
+    """Like :func:`write_query`, for queries that may join uploaded tables by position."""
     writer = _Writer()
     parts: list[Composable] = []
     if query.named_queries:
@@ -59,18 +76,25 @@ def write_query(query: ResolvedQuery, *, limit: int | None = None) -> sql.Compos
         ]
         parts += [sql.SQL("WITH "), sql.SQL(", ").join(named), sql.SQL(" ")]
     parts.append(writer.body(query.body, limit))
-    return sql.Composed(parts)
+    return Statement(sql.Composed(parts), tuple(writer.covers))
 
 
 def column_type(column: OutputColumn) -> Composable:
     """Return the PostgreSQL type of a result column."""
-    if column.meta.kind in {"point", "circle", "polygon"}:
-        return sql.SQL("double precision[]")
-    return POSTGRES_TYPES[column.meta.datatype]
+    return meta_type(column.meta)
+
+
+def meta_type(meta: Meta) -> Composable:
+    """Return the PostgreSQL type that holds a VOTable type."""
+    plain = POSTGRES_TYPES[meta.datatype]
+    return sql.SQL("{}[]").format(plain) if meta.is_array else plain
 
 
 class _Writer(ValueWriter):
     """Writes bodies; the values in them are written by its base, which calls back for queries inside conditions."""
+
+    def __init__(self) -> None:
+        self.covers: list[PositionCover] = []
 
     def body(self, body: Body, limit: int | None = None) -> Composable:
         if isinstance(body, SelectBody):
@@ -106,7 +130,7 @@ class _Writer(ValueWriter):
             sql.SQL("SELECT DISTINCT " if body.distinct else "SELECT "),
             sql.SQL(", ").join(items),
             sql.SQL(" FROM "),
-            sql.SQL(", ").join([self._from(table) for table in body.tables]),
+            self._tables(body),
         ]
         if body.where is not None:
             parts += [sql.SQL(" WHERE "), self.condition(body.where)]
@@ -131,6 +155,53 @@ class _Writer(ValueWriter):
             written = self.value(value, indexed=indexed)
         return sql.SQL("{} {}").format(written, _direction(descending))
 
+    def _tables(self, body: SelectBody) -> Composable:
+        """Write the list after FROM; a table joined by position to an upload comes last, as LATERAL."""
+        found = find_position_join(body.where, body.tables)
+        if found is None:
+            return sql.SQL(", ").join([self._from(table) for table in body.tables])
+        table, cover = found
+        others = [self._from(other) for other in body.tables if other is not table]
+        return sql.SQL(", ").join([*others, self._near(table, cover)])
+
+    def _near(self, table: BaseTable, cover: PositionCover) -> Composable:
+        """Write a table as its rows near a row of an upload: ranges of its index, a few for each row.
+
+        OFFSET 0 keeps the planner from joining the other way round.
+        """
+        if cover not in self.covers:
+            self.covers.append(cover)
+        number = self.covers.index(cover)
+        return sql.SQL(
+            "LATERAL (SELECT n.* FROM unnest({upload}.{low}, {upload}.{high}) AS v(low, high), "
+            "LATERAL (SELECT x.* FROM {table} AS x WHERE x._hpx >= v.low AND x._hpx < v.high OFFSET 0) AS n) AS {alias}"
+        ).format(
+            upload=sql.Identifier(cover.alias),
+            low=sql.Identifier(f"low{number}"),
+            high=sql.Identifier(f"high{number}"),
+            table=sql.Identifier(*table.name),
+            alias=sql.Identifier(table.alias),
+        )
+
+    def _join(self, item: JoinedTables) -> Composable:
+        condition = sql.SQL("TRUE") if item.on is None else self.condition(item.on)
+        kind = item.kind
+        found = find_position_join(item.on, (item.left, item.right)) if kind != "FULL" else None
+        if found is not None:
+            table, cover = found
+            if table is item.right and kind in {"INNER", "LEFT"}:
+                return sql.SQL("({} {} JOIN {} ON {})").format(
+                    self._from(item.left), _JOINS[kind], self._near(table, cover), condition
+                )
+            if table is item.left and kind in {"INNER", "RIGHT"}:
+                turned = _JOINS["LEFT" if kind == "RIGHT" else kind]
+                return sql.SQL("({} {} JOIN {} ON {})").format(
+                    self._from(item.right), turned, self._near(table, cover), condition
+                )
+        return sql.SQL("({} {} JOIN {} ON {})").format(
+            self._from(item.left), _JOINS[kind], self._from(item.right), condition
+        )
+
     def _from(self, item: FromItem) -> Composable:
         match item:
             case BaseTable(alias, name):
@@ -139,11 +210,8 @@ class _Writer(ValueWriter):
                 return sql.SQL("{} AS {}").format(sql.Identifier(name), sql.Identifier(alias))
             case QueryTable(alias, body):
                 return sql.SQL("({}) AS {}").format(self.body(body), sql.Identifier(alias))
-            case JoinedTables(kind, left, right, on):
-                condition = sql.SQL("TRUE") if on is None else self.condition(on)
-                return sql.SQL("({} {} JOIN {} ON {})").format(
-                    self._from(left), _JOINS[kind], self._from(right), condition
-                )
+            case JoinedTables():
+                return self._join(item)
 
 
 _JOINS = {"INNER": sql.SQL("INNER"), "LEFT": sql.SQL("LEFT"), "RIGHT": sql.SQL("RIGHT"), "FULL": sql.SQL("FULL")}

@@ -1,9 +1,10 @@
 """The resolved query: every name bound to a column, every value with its type. The only input of the SQL writers."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
-Kind = OneOf["int", "float", "text", "boolean", "timestamp", "point", "circle", "polygon", "null"]
+Kind = OneOf["int", "float", "text", "boolean", "timestamp", "point", "circle", "polygon", "array", "null"]
 
 _INTEGERS = {"short": 16, "int": 32, "long": 64}
 _FLOATS = {"float": 32, "double": 64}
@@ -24,8 +25,12 @@ class Meta:
     @property
     def kind(self) -> Kind:
         """How the value behaves in expressions."""
-        if self.xtype in {"timestamp", "point", "circle", "polygon"}:
+        if self.xtype == "timestamp" and self.datatype in {"char", "unicodeChar"}:
+            return "timestamp"
+        if self.xtype in {"point", "circle", "polygon"} and self.is_array:
             return self.xtype  # pyright: ignore[reportReturnType]  # narrowed by the test
+        if self.is_array:
+            return "array"
         if self.datatype in _INTEGERS:
             return "int"
         if self.datatype in _FLOATS:
@@ -35,7 +40,19 @@ class Meta:
     @property
     def is_number(self) -> bool:
         """Whether it is a single number."""
-        return self.datatype in _INTEGERS or (self.datatype in _FLOATS and self.arraysize is None)
+        return self.arraysize is None and (self.datatype in _INTEGERS or self.datatype in _FLOATS)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is a list of numbers or truth values; geometries are."""
+        return self.arraysize is not None and self.datatype in {*_INTEGERS, *_FLOATS, "boolean"}
+
+    @property
+    def element_count(self) -> int | None:
+        """Number of elements of an array, or None if that differs from row to row."""
+        if self.arraysize is None or self.arraysize.endswith("*"):
+            return None
+        return math.prod(int(number) for number in self.arraysize.split("x"))
 
     def computed(self, **changes: str | None) -> "Meta":
         """Return this type for a computed value: without utype and description, with `changes`."""
@@ -160,10 +177,11 @@ class OutputColumn:
 
 @dataclass(frozen=True, slots=True)
 class BaseTable:
-    """A view of the published schemas, or an uploaded table."""
+    """A view of the published schemas, or an uploaded table; `name` is that in the database."""
 
     alias: str
     name: tuple[str, ...]
+    uploaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,15 @@ from vo.adql.types import common_meta
 from vo.adql.values import resolve_value
 
 MAX_COLUMNS = 1_600
+UPLOAD_PREFIX = "tap_upload."
+
+
+def uploaded_table_name(number: int) -> tuple[str, str]:
+    """Return the name in the database of the uploaded table of that number, counted from 1.
+
+    Its columns are ``c1``, ``c2``, ...: no name of the user's gets into the database.
+    """
+    return ("pg_temp", f"u{number}")
 
 
 def resolve_query(query: Query, tables: Mapping[str, Table], text: str) -> ResolvedQuery:
@@ -90,6 +99,8 @@ class _Resolver:
 
     def __init__(self, tables: Mapping[str, Table], text: str) -> None:
         self.tables = tables
+        uploads = [name for name in tables if name.startswith(UPLOAD_PREFIX)]
+        self.uploads = {name: number for number, name in enumerate(uploads, 1)}
         self.text = text
         self.aliases = 0
         self.named: list[tuple[Identifier, str, Body]] = []
@@ -326,12 +337,15 @@ class _Resolver:
                     return NamedQuery(alias, sql_name)
         table = self._find_table(node)
         role = {table.position.ra: "ra", table.position.dec: "dec"} if table.position else {}
+        number = self.uploads.get(table.name)
         columns = tuple(
-            (c.name, ColumnUse(alias, c.name, _meta_of(c), c.name, role.get(c.name, "")))  # pyright: ignore[reportArgumentType]
-            for c in table.columns
+            (c.name, ColumnUse(alias, c.name if number is None else f"c{i}", _meta_of(c), c.name, role.get(c.name, "")))  # pyright: ignore[reportArgumentType]
+            for i, c in enumerate(table.columns, 1)
         )
         names = (node.alias.name,) if node.alias else tuple(table.name.split("."))
         scope.add([Source(alias, names, columns)])
+        if number is not None:
+            return BaseTable(alias, uploaded_table_name(number), uploaded=True)
         return BaseTable(alias, tuple(table.name.split(".")))
 
     def _find_table(self, node: TableName) -> Table:

@@ -205,7 +205,7 @@ def _cast(node: Cast, scope: Scope) -> Typed:
             return resolve_shape(shape, (), scope)
         msg = f"CAST of anything but a constant text to {node.target} is not supported by this service"
         raise scope.error(UnsupportedFeatureError, msg, node)
-    if kind in {"point", "circle", "polygon"}:
+    if kind in {"point", "circle", "polygon", "array"}:
         msg = f"CAST cannot make a {node.target} of {describe(operand)}"
         raise scope.error(TypeMismatchError, msg, node)
     meta = _CAST_METAS[node.target]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from psycopg import sql
 from psycopg.sql import Composable
 
-from vo.adql.postgres import column_type
+from vo.adql.postgres import POSTGRES_TYPES, column_type
 from vo.adql.resolved import OutputColumn
 from vo.votable import is_fixed_text
 
@@ -36,16 +36,14 @@ _UCS2 = (
     "ELSE substring(int4send(ascii(u.c)) FROM 3) END, ''::bytea ORDER BY u.n), ''::bytea) "
     "FROM regexp_split_to_table({0}, '') WITH ORDINALITY AS u(c, n) WHERE u.c <> '')"
 )
+_TRUTH = "CASE {} WHEN TRUE THEN '\\x54'::bytea WHEN FALSE THEN '\\x46'::bytea ELSE '\\x3f'::bytea END"
+_MOST_INDEXED = 16
 _CONTROL_CHARACTERS = "".join(map(chr, [*range(1, 9), 11, 12, *range(14, 32)]))
 
 
 def _column(column: OutputColumn) -> Composable:
     """The column as the type it is declared with: a view or expression may give a wider one."""
     return sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(column.sql_name), column_type(column))
-
-
-def _is_geometry(column: OutputColumn) -> bool:
-    return column.meta.kind in {"point", "circle", "polygon"}
 
 
 def binary2_row(columns: Columns) -> Composable:
@@ -74,21 +72,13 @@ def _null_flags(columns: Columns) -> Composable:
 
 def _binary_cell(column: OutputColumn) -> Composable:
     value = _column(column)
-    if _is_geometry(column):
-        count = int(column.meta.arraysize or "0")
-        name = sql.Identifier(column.sql_name)
-        sends = [
-            sql.SQL("float8send(COALESCE(r.{}[{}], 'NaN'::double precision))").format(name, sql.Literal(place))
-            for place in range(1, count + 1)
-        ]
-        return sql.SQL(" || ").join(sends)
+    if column.meta.is_array:
+        return _binary_array(column)
     if column.meta.datatype in _NUMBERS:
         send, null = _NUMBERS[column.meta.datatype]
         return sql.SQL("{}(COALESCE({}, {}))").format(sql.SQL(send), value, sql.SQL(null))  # pyright: ignore[reportArgumentType]  # literals of this module
     if column.meta.datatype == "boolean":
-        return sql.SQL(
-            "CASE {} WHEN TRUE THEN '\\x54'::bytea WHEN FALSE THEN '\\x46'::bytea ELSE '\\x3f'::bytea END"
-        ).format(value)
+        return sql.SQL(_TRUTH).format(value)
     text = sql.SQL("COALESCE({}, '')").format(value)
     if column.meta.datatype == "unicodeChar":
         return sql.SQL(_UCS2).format(text)
@@ -101,6 +91,30 @@ def _binary_cell(column: OutputColumn) -> Composable:
     return sql.SQL("textsend({0}) || substring({1}::bytea FROM 1 FOR {2} - octet_length({0}))").format(
         text, padding, sql.Literal(fixed)
     )
+
+
+def _binary_array(column: OutputColumn) -> Composable:
+    """Write the elements one after the other, after their number if that is not fixed."""
+    name = sql.Identifier(column.sql_name)
+    send = sql.SQL(_TRUTH)
+    if column.meta.datatype != "boolean":
+        function, null = _NUMBERS[column.meta.datatype]
+        send = sql.SQL(f"{function}(COALESCE({{}}, {null}))")  # pyright: ignore[reportArgumentType]  # literals of this module
+    count = column.meta.element_count
+    if count is not None and 0 < count <= _MOST_INDEXED:
+        elements = [sql.SQL("r.{}[{}]").format(name, sql.Literal(place)) for place in range(1, count + 1)]
+        return sql.SQL(" || ").join(send.format(element) for element in elements)
+    joined = sql.SQL(
+        "COALESCE((SELECT string_agg({}, ''::bytea ORDER BY e.n) FROM unnest({}) WITH ORDINALITY AS e(v, n)), {})"
+    )
+    value = sql.SQL("r.{}").format(name)
+    if count is None:
+        sent = joined.format(send.format(sql.SQL("e.v")), value, sql.SQL("''::bytea"))
+        return sql.SQL("int4send(COALESCE(cardinality({}), 0)) || {}").format(value, sent)
+    filled = sql.SQL("COALESCE({}, array_fill(NULL::{}, ARRAY[{}]))").format(
+        value, POSTGRES_TYPES[column.meta.datatype], sql.Literal(count)
+    )
+    return joined.format(send.format(sql.SQL("e.v")), filled, sql.SQL("''::bytea"))
 
 
 def tabledata_row(columns: Columns) -> Composable:
@@ -125,8 +139,11 @@ def _xml_cell(column: OutputColumn) -> Composable:
 
 def text_cell(column: OutputColumn) -> Composable:
     """Return the expression of a cell as text: shortest digits that give the number back, Inf, NaN, true and false."""
-    if _is_geometry(column):
-        return sql.SQL("array_to_string(r.{}, ' ')").format(sql.Identifier(column.sql_name))
+    if column.meta.is_array:
+        absent = "?" if column.meta.datatype == "boolean" else "NaN"
+        return sql.SQL("replace(array_to_string(r.{}, ' ', {}), 'Infinity', 'Inf')").format(
+            sql.Identifier(column.sql_name), sql.Literal(absent)
+        )
     value = _column(column)
     if column.meta.datatype in {"float", "double"}:
         return sql.SQL("replace(({})::text, 'Infinity', 'Inf')").format(value)
@@ -137,7 +154,7 @@ def text_cell(column: OutputColumn) -> Composable:
 
 def json_row(columns: Columns) -> Composable:
     """Return the expression (text) of one row as a JSON array; NaN and infinities are texts, JSON has none."""
-    values = [sql.SQL("r.{}").format(sql.Identifier(c.sql_name)) if _is_geometry(c) else _column(c) for c in columns]
+    values = [sql.SQL("r.{}").format(sql.Identifier(c.sql_name)) if c.meta.is_array else _column(c) for c in columns]
     return sql.SQL("json_build_array({})::text").format(sql.SQL(", ").join(values))
 
 

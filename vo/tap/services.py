@@ -4,16 +4,17 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
+import psycopg
 from psycopg import sql
 
 from archive.errors import ArchiveError
 from archive.published import Table, load_tables
 from vo.adql.parser import parse_query
-from vo.adql.postgres import write_query
+from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
 from vo.adql.resolver import resolve_query
 from vo.tap import executor, rows
@@ -21,6 +22,7 @@ from vo.tap.errors import QueryFailedError
 from vo.tap.executor import Run
 from vo.tap.formats import find_format
 from vo.tap.params import TapRequest
+from vo.tap.uploads import load_uploads, read_uploaded_tables
 from vo.votable import OVERFLOW, Info, base64_stream, table_foot, table_head
 
 PREVIEW_ROWS = 200
@@ -52,8 +54,8 @@ def resolve_text(text: str) -> ResolvedQuery:
     return resolve_query(parse_query(text), published_tables(), text)
 
 
-def run_query(request: TapRequest, run: Run | None = None) -> Result:
-    """Start a query and return its result once the first rows are there.
+def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str, bytes] | None = None) -> Result:
+    """Start a query and return its result once the first rows are there; `contents` are the uploads by their part.
 
     The database is asked for one row more than MAXREC, which tells whether the result is cut off.
 
@@ -62,13 +64,31 @@ def run_query(request: TapRequest, run: Run | None = None) -> Result:
     ArchiveError
         If the query cannot be parsed, resolved or started; a failure after the first rows ends the document instead.
     """
-    resolved = resolve_text(request.query)
-    most = request.maxrec
-    inner = write_query(resolved, limit=most + 1 if most else 0)
+    run = run or Run()
+    limit = request.maxrec + 1 if request.maxrec else 0
+    if request.uploads:
+        uploads = read_uploaded_tables(request.uploads, contents or {})
+        tables = {**published_tables(), **{upload.table.name: upload.table for upload in uploads}}
+        resolved = resolve_query(parse_query(request.query), tables, request.query)
+        statement = write_statement(resolved, limit=limit)
+        inner = statement.text
+        run = replace(run, prepare=_in_turn(run.prepare, lambda c: load_uploads(c, uploads, statement.covers)))
+    else:
+        resolved = resolve_text(request.query)
+        inner = write_query(resolved, limit=limit)
     write = _WRITERS[request.result_format.writer]
-    content = write(resolved.columns, inner, request, run or Run())
+    content = write(resolved.columns, inner, request, run)
     first = next(content)
     return Result(resolved.columns, _continue(first, content))
+
+
+def _in_turn(*actions: Callable[[psycopg.Connection], None] | None) -> Callable[[psycopg.Connection], None]:
+    def act(connection: psycopg.Connection) -> None:
+        for action in actions:
+            if action is not None:
+                action(connection)
+
+    return act
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from vo.tap.formats import FORMATS
 from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, merge_parameters, read_request
 from vo.tap.responses import base_address, protocol_view
 from vo.tap.services import preview_query, published_tables, run_query
+from vo.tap.upload_parts import check_size, read_part
 
 
 def _pairs(query: object) -> list[tuple[str, str]]:
@@ -27,11 +28,11 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     if request.method not in {"GET", "HEAD", "POST"}:
         msg = f"{request.method} is not allowed here; use GET or POST"
         raise UsageError(msg)
-    if request.FILES:
-        msg = "inline uploads are not supported by this service yet; nothing was run"
-        raise UsageError(msg)
-    tap_request = read_request(merge_parameters(_pairs(request.GET), _pairs(request.POST)))
-    result = run_query(tap_request)
+    check_size(request)
+    parameters = merge_parameters(_pairs(request.GET), _pairs(request.POST))
+    tap_request = read_request(parameters)
+    contents = {part: read_part(request, part) for _, part in tap_request.uploads}
+    result = run_query(tap_request, contents=contents)
     form = tap_request.result_format
     response = StreamingHttpResponse(result.content, content_type=form.media_type)
     response["Content-Disposition"] = f'inline; filename="result.{form.extension}"'

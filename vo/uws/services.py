@@ -1,9 +1,10 @@
 """Makes, starts, aborts and removes the jobs of TAP; the rows of the job table are the truth (archive/jobs.py)."""
 
+import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from vo.uws.documents import shown_phase
 from vo.uws.params import DEFAULT_DURATION_S, DEFAULT_LIFETIME, ListFilter
 
 KIND = "tap"
+RESULT_NAME = "result"
 MOST_OPEN_JOBS = 2_000
 """Jobs that have not ended; beyond that no new one is taken."""
 
@@ -62,6 +64,43 @@ def create_job(parameters: Sequence[tuple[str, str]], *, owner: str, run_id: str
         execution_duration_s=DEFAULT_DURATION_S,
         destruction_at=now + DEFAULT_LIFETIME,
     )
+
+
+def _part_path(job_id: UUID, part: str) -> Path:
+    return job_directory(job_id) / f"upload-{hashlib.sha256(part.encode()).hexdigest()}"
+
+
+def store_parts(job: Job, parts: Mapping[str, bytes]) -> None:
+    """Keep the uploaded tables of a PENDING job.
+
+    Raises
+    ------
+    UsageError
+        If the job is not PENDING any more.
+    """
+    if not parts:
+        return
+    if job.phase != Job.Phase.PENDING:
+        msg = f"the job is {job.phase}; tables can be added while it is PENDING"
+        raise UsageError(msg)
+    job_directory(job.job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part, content in parts.items():
+        _part_path(job.job_id, part).write_bytes(content)
+
+
+def load_part(job: Job, part: str) -> bytes:
+    """Return an uploaded table of a job.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    try:
+        return _part_path(job.job_id, part).read_bytes()
+    except FileNotFoundError:
+        msg = f"UPLOAD names param:{part[:80]} and the job has no such part"
+        raise UsageError(msg) from None
 
 
 def find_job(job_id: UUID) -> Job:

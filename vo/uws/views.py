@@ -7,6 +7,7 @@ same cookie, and nobody else's.
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -17,9 +18,9 @@ from django.views.decorators.csrf import csrf_exempt
 from archive.errors import NotFoundError, UsageError
 from archive.models.job import Job
 from archive.tasks import nudge
-from vo.tap.jobs import RESULT_NAME
 from vo.tap.params import Parameters, merge_parameters, single
 from vo.tap.responses import protocol_view
+from vo.tap.upload_parts import check_size, find_parts
 from vo.uws import services
 from vo.uws.documents import (
     iso_time,
@@ -49,13 +50,14 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
         found = services.list_jobs(_owner(token), read_filter(parameters))
         return _xml(list_document(found, _list_address(request)))
     _need_post(request)
-    _refuse_files(request)
+    parts = find_parts(request, parameters)
     token = token or secrets.token_urlsafe(32)
     phase = single(parameters, "PHASE")
     if phase is not None and phase.upper() != "RUN":
         msg = f"PHASE={phase[:40]!r} cannot be asked of a new job; PHASE=RUN starts it at once"
         raise UsageError(msg)
-    job = services.create_job(_own(parameters), owner=_owner(token), run_id=single(parameters, "RUNID") or "")
+    job = services.create_job(_own(parameters, parts), owner=_owner(token), run_id=single(parameters, "RUNID") or "")
+    services.store_parts(job, parts)
     if phase is not None:
         services.start_job(job)
         nudge()
@@ -106,7 +108,7 @@ def result(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
         raise NotFoundError(msg)
     return send_file(
         request,
-        services.job_directory(job_id) / RESULT_NAME,
+        services.job_directory(job_id) / services.RESULT_NAME,
         sha256=found.result["sha256"],
         name=found.result["name"],
         media_type=found.result["media_type"],
@@ -155,8 +157,9 @@ def _set_part(request: HttpRequest, found: Job, name: str) -> None:
             found.destruction_at = read_destruction(single(parameters, "DESTRUCTION"), created=found.created_at)
             found.save(update_fields=["destruction_at"])
         case "parameters":
-            _refuse_files(request)
-            services.change_parameters(found, _own(parameters))
+            parts = find_parts(request, parameters)
+            services.change_parameters(found, _own(parameters, parts))
+            services.store_parts(found, parts)
         case _:
             msg = f"the part {name[:40]!r} of a job cannot be set"
             raise UsageError(msg)
@@ -183,20 +186,16 @@ def _wait(found: Job, parameters: Parameters) -> Job:
     return services.await_change(found, phases & active, patience_s)
 
 
-def _own(parameters: Parameters) -> list[tuple[str, str]]:
-    """Parameters that belong to the job itself."""
-    return [(name, value) for name, values in parameters.items() if name not in CONTROL_NAMES for value in values]
+def _own(parameters: Parameters, parts: Iterable[str]) -> list[tuple[str, str]]:
+    """Parameters that belong to the job itself; uploaded tables are kept as files."""
+    others = CONTROL_NAMES | {part.upper() for part in parts}
+    return [(name, value) for name, values in parameters.items() if name not in others for value in values]
 
 
 def _parameters(request: HttpRequest) -> Parameters:
+    check_size(request)
     pairs = [[(n, v) for n, values in query.lists() for v in values] for query in (request.GET, request.POST)]
     return merge_parameters(*pairs)
-
-
-def _refuse_files(request: HttpRequest) -> None:
-    if request.FILES:
-        msg = "inline uploads are not supported by this service yet; nothing was run"
-        raise UsageError(msg)
 
 
 def _need_post(request: HttpRequest) -> None:

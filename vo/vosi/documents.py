@@ -4,14 +4,15 @@ IVOA namespaces only: a validator without a network cannot fetch any other schem
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from xml.sax.saxutils import escape, quoteattr
 
 from archive.published import SCHEMAS, Column, Key, Table
 from vo.adql.functions import FUNCTIONS
 from vo.adql.words import GEOMETRY_FUNCTIONS, RESERVED_WORDS, SHAPES
-from vo.tap.executor import SYNC_TIMEOUT_S
 from vo.tap.formats import FORMATS, ResultFormat
-from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC
+from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, MOST_UPLOAD_BYTES
+from vo.uws.params import DEFAULT_DURATION_S, DEFAULT_LIFETIME, LONGEST_DURATION_S, LONGEST_LIFETIME
 
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -68,11 +69,21 @@ def _tap_capability(base: str) -> str:
         '<version ivo-id="ivo://ivoa.net/std/ADQL#v2.1">2.1</version>\n'
         f"<description>Astronomical Data Query Language</description>\n{''.join(features)}</language>\n"
         f"{''.join(_output_format(form) for form in FORMATS)}"
-        f"<executionDuration>\n<default>{SYNC_TIMEOUT_S}</default>\n<hard>{SYNC_TIMEOUT_S}</hard>\n"
+        '<uploadMethod ivo-id="ivo://ivoa.net/std/TAPRegExt#upload-inline"/>\n'
+        '<uploadMethod ivo-id="ivo://ivoa.net/std/TAPRegExt#upload-http"/>\n'
+        f"<retentionPeriod>\n<default>{_seconds(DEFAULT_LIFETIME)}</default>\n<hard>{_seconds(LONGEST_LIFETIME)}</hard>\n"
+        "</retentionPeriod>\n"
+        f"<executionDuration>\n<default>{DEFAULT_DURATION_S}</default>\n<hard>{LONGEST_DURATION_S}</hard>\n"
         f'</executionDuration>\n<outputLimit>\n<default unit="row">{DEFAULT_MAXREC}</default>\n'
         f'<hard unit="row">{HARD_MAXREC}</hard>\n</outputLimit>\n'
+        f'<uploadLimit>\n<default unit="byte">{MOST_UPLOAD_BYTES}</default>\n'
+        f'<hard unit="byte">{MOST_UPLOAD_BYTES}</hard>\n</uploadLimit>\n'
         "</capability>\n"
     )
+
+
+def _seconds(time: timedelta) -> int:
+    return int(time.total_seconds())
 
 
 def _language_features(kind: str, features: Iterable[tuple[str, str]]) -> str:

@@ -150,7 +150,7 @@ def test_a_result_that_is_cut_off_says_so_after_the_rows(client, sources, form):
         ({"QUERY": "SELECT 1 FROM integral.sources", "MAXREC": "many"}, "MAXREC='many'"),
         ({"QUERY": "SELECT 1 FROM integral.sources", "RESPONSEFORMAT": "xls"}, "'xls' is not offered"),
         ({"QUERY": "SELECT 1 FROM integral.sources", "REQUEST": "drop"}, "REQUEST='drop'"),
-        ({"QUERY": "SELECT 1 FROM integral.sources", "UPLOAD": "t,param:f"}, "UPLOAD is not supported"),
+        ({"QUERY": "SELECT 1 FROM integral.sources", "UPLOAD": "t,param:f"}, "has no such part"),
     ],
     ids=lambda value: str(value)[:40],
 )
