@@ -1,6 +1,6 @@
-"""``/api/v1/upper-limits``: limits for positions and names as JSON, CSV or VOTable."""
+"""``/api/v1/upper-limits``: limits for positions and names as JSON, CSV, VOTable, Arrow or Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from django.http import HttpRequest, QueryDict, StreamingHttpResponse
@@ -10,12 +10,19 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from archive.errors import TooLargeError, UsageError
-from upper_limits import epoch_services, services
-from upper_limits.params import MAX_BODY_BYTES, Target, read_csv_targets, read_json_targets, read_request
+from upper_limits import columnar, epoch_services, services
+from upper_limits.params import MAX_BODY_BYTES, LimitRequest, Target, read_csv_targets, read_json_targets, read_request
 from upper_limits.writers import CONTENT_TYPES, WRITERS
 
-_ACCEPTED = {"text/csv": "csv", "application/x-votable+xml": "votable", "text/xml": "votable"}
-_FILE_ENDINGS = {"csv": "csv", "votable": "vot"}
+_CONTENT_TYPES = CONTENT_TYPES | columnar.CONTENT_TYPES
+_ACCEPTED = {
+    "text/csv": "csv",
+    "application/x-votable+xml": "votable",
+    "text/xml": "votable",
+    columnar.CONTENT_TYPES["arrow"]: "arrow",
+    columnar.CONTENT_TYPES["parquet"]: "parquet",
+}
+_FILE_ENDINGS = {"csv": "csv", "votable": "vot", "arrow": "arrows", "parquet": "parquet"}
 
 
 class UpperLimits(APIView):
@@ -61,25 +68,31 @@ def _respond(request: Request, parameters: dict[str, list[str]], targets: tuple[
     if "format" not in parameters:
         parameters["format"] = [_accepted_format(request.headers.get("Accept", ""))]
     asked = read_request(parameters, targets)
-    write = WRITERS[asked.response_format]
-    if asked.epochs is None:
-        found = services.answer(asked)
-        version = found.store.map_version
-        stream = write(services.describe(found), services.iter_rows(found))
-    else:
-        epochs = epoch_services.answer_epochs(asked)
-        version = epochs.store.name
-        rows = epoch_services.iter_epoch_rows(epochs)
-        stream = write(epoch_services.describe_epochs(epochs), rows, epochs.columns)
+    version, stream = _stream(asked)
     # The head and the first rows are made before the status is sent: what fails, fails with a clear answer.
     begun = [next(stream), next(stream)]
-    response = StreamingHttpResponse(chain(begun, stream), content_type=CONTENT_TYPES[asked.response_format])
+    response = StreamingHttpResponse(chain(begun, stream), content_type=_CONTENT_TYPES[asked.response_format])
     response["X-Map-Version"] = version
     response["Vary"] = "Accept"
     response["Cache-Control"] = "no-cache"
     if ending := _FILE_ENDINGS.get(asked.response_format):
         response["Content-Disposition"] = f'attachment; filename="upper-limits.{ending}"'
     return response
+
+
+def _stream(asked: LimitRequest) -> tuple[str, Iterator[bytes]]:
+    """Return the version of the data and the document in the format asked for."""
+    write_columns = columnar.COLUMNAR_WRITERS.get(asked.response_format)
+    if asked.epochs is not None:
+        epochs = epoch_services.answer_epochs(asked)
+        head, rows = epoch_services.describe_epochs(epochs), epoch_services.iter_epoch_rows(epochs)
+        write = write_columns or WRITERS[asked.response_format]
+        return epochs.store.name, write(head, rows, epochs.columns)
+    found = services.answer(asked)
+    head, version = services.describe(found), found.store.map_version
+    if write_columns:
+        return version, write_columns(head, services.iter_arrays(found))
+    return version, WRITERS[asked.response_format](head, services.iter_rows(found))
 
 
 def _accepted_format(accept: str) -> str:

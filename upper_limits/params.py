@@ -29,7 +29,7 @@ MAX_NAMES = 1_000
 MAX_HISTORY_POSITIONS = 1_000
 MAX_TEXT = 200
 MAX_BODY_BYTES = 16 * 1024 * 1024
-FORMATS = ("json", "csv", "votable")
+FORMATS = ("json", "csv", "votable", "arrow", "parquet")
 DEFAULT_SIGMA = 3.0
 MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
     "powerlaw": (PowerLaw, ("index",)),

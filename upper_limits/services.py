@@ -14,7 +14,7 @@ from archive.website.query import PositionQuery, parse_query
 from upper_limits.limits import COLUMNS, FORMULA, model_facts, plan_conversion
 from upper_limits.params import LimitRequest, Target, describe_problem
 from upper_limits.store import BandTotals, LimitStore, build_version, digest_maps, list_stores, open_store
-from upper_limits.table import Columns, Selection, make_rows
+from upper_limits.table import Arrays, Columns, Selection, make_arrays
 
 logger = logging.getLogger(__name__)
 
@@ -155,9 +155,15 @@ def _resolve_or_tell(target: Target) -> Target:
 
 def iter_rows(found: Answer) -> Iterator[Columns]:
     """Yield the table in chunks of positions: every column as a list, rows by position, instrument, band."""
+    for arrays in iter_arrays(found):
+        yield {name: values.tolist() for name, values in arrays.items()}
+
+
+def iter_arrays(found: Answer) -> Iterator[Arrays]:
+    """Yield the table in chunks of positions: every column as an array."""
     for start in range(0, len(found.targets), CHUNK):
         targets = found.targets[start : start + CHUNK]
-        yield make_rows(found.selections, targets, found.request.options, found.store.map_version, start)
+        yield make_arrays(found.selections, targets, found.request.options, found.store.map_version, start)
 
 
 def describe(found: Answer) -> dict[str, object]:

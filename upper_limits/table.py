@@ -16,6 +16,21 @@ Columns = dict[str, list[object]]
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A column of words that repeat: `words[codes]`."""
+
+    codes: NDArray[np.int32]
+    words: Sequence[str]
+
+    def tolist(self) -> list[object]:
+        """Return the words, row by row."""
+        return np.array(self.words, dtype=object)[self.codes].tolist()
+
+
+Arrays = dict[str, NDArray[np.generic] | Text]
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The chosen bands of one instrument, as column numbers of its totals."""
 
@@ -26,7 +41,15 @@ class Selection:
 def make_rows(
     selections: Sequence[Selection], targets: Sequence[Target], options: Options, map_version: str, start: int = 0
 ) -> Columns:
-    """Compute every column of `upper_limits.limits.COLUMNS` for some positions.
+    """Compute every column of the table as `make_arrays` does, as lists."""
+    arrays = make_arrays(selections, targets, options, map_version, start)
+    return {name: values.tolist() for name, values in arrays.items()}
+
+
+def make_arrays(
+    selections: Sequence[Selection], targets: Sequence[Target], options: Options, map_version: str, start: int = 0
+) -> Arrays:
+    """Compute every column of `upper_limits.limits.COLUMNS` for some positions; nothing is done row by row.
 
     Parameters
     ----------
@@ -35,22 +58,39 @@ def make_rows(
 
     Returns
     -------
-    mapping of column name to a list of len(targets) * number of bands values, in the order of the request
+    mapping of column name to an array of len(targets) * number of bands values, in the order of the request
     """
     good = np.array([not target.problem for target in targets])
     ra = np.array([target.ra for target in targets])
     dec = np.array([target.dec for target in targets])
     blocks = [_block(one, options, good, ra, dec) for one in selections]
     width = sum(len(one.numbers) for one in selections)
-    columns: Columns = {
-        name: np.concatenate([block[name] for block in blocks], axis=1).ravel().tolist() for name in blocks[0]
+    columns: Arrays = {name: np.concatenate([block[name] for block in blocks], axis=1).ravel() for name in blocks[0]}
+    position = np.repeat(np.arange(len(targets), dtype=np.int32), width)
+    columns |= {
+        "index": (position + start).astype(np.int32),
+        "name": Text(position, [target.label for target in targets]),
+        "ra": ra[position],
+        "dec": dec[position],
+        "map_version": Text(np.zeros(len(position), dtype=np.int32), [map_version]),
     }
-    columns["index"] = [number for number in range(start, start + len(targets)) for _ in range(width)]
-    columns["name"] = [target.label for target in targets for _ in range(width)]
-    columns["ra"] = np.repeat(ra, width).tolist()
-    columns["dec"] = np.repeat(dec, width).tolist()
-    _write_status(columns, [target.problem for target in targets for _ in range(width)])
-    columns["map_version"] = [map_version] * (len(targets) * width)
+    bands = [(one, one.totals.bands[number]) for one in selections for number in one.numbers]
+    band = np.tile(np.arange(width, dtype=np.int32), len(targets))
+    cautions = [_caution(one.totals) for one, _ in bands]
+    for name, words in {
+        "instrument": [one.totals.instrument for one, _ in bands],
+        "band": [band.band for _, band in bands],
+        "unit": [band.unit for _, band in bands],
+        "readout": [str(one.totals.readout.kind) for one, _ in bands],
+    }.items():
+        columns[name] = Text(band, words)
+    flux, detected = np.asarray(columns["flux"]), np.asarray(columns.pop("detection"))
+    outside, usable = np.isnan(flux), good[position]
+    status = np.select([~usable, outside, detected], [3, 2, 1], 0)
+    columns["status"] = Text(status.astype(np.int32), (LIMIT, DETECTION, OUTSIDE, BAD))
+    words = [target.problem for target in targets] + ["never observed in this band", *cautions]
+    message = np.where(usable, np.where(outside, len(targets), len(targets) + 1 + band), position)
+    columns["message"] = Text(message.astype(np.int32), words)
     return columns
 
 
@@ -67,19 +107,13 @@ def _block(
     for name, values in rows.items():
         block[name][good] = values
     bands = [one.totals.bands[number] for number in one.numbers]
-    readout = one.totals.readout
     per_band: dict[str, list[object]] = {
-        "instrument": [one.totals.instrument] * len(bands),
-        "band": [band.band for band in bands],
-        "unit": [band.unit for band in bands],
         "energy_min_kev": [band.energy_min_kev for band in bands],
         "energy_max_kev": [band.energy_max_kev for band in bands],
         "tstart_mjd_tt": [band.tstart_mjd_tt for band in bands],
         "tstop_mjd_tt": [band.tstop_mjd_tt for band in bands],
         "simulated": [band.simulated for band in bands],
-        "readout": [readout.kind] * len(bands),
-        "order": [readout.order] * len(bands),
-        "caution": [_caution(one.totals)] * len(bands),
+        "order": [one.totals.readout.order] * len(bands),
     }
     for name, values in per_band.items():
         block[name] = np.broadcast_to(np.array(values), shape)
@@ -94,21 +128,3 @@ def _caution(totals: Totals) -> str:
         f"pixels of {pixel:.1f} arcmin are too coarse for a PSF of {fwhm:.1f} arcmin: a source between pixel centres "
         "is missed and the true limit is higher"
     )
-
-
-def _write_status(columns: Columns, problems: list[str]) -> None:
-    detections, cautions = columns.pop("detection"), columns.pop("caution")
-    status: list[object] = []
-    message: list[object] = []
-    for problem, flux, detected, caution in zip(problems, columns["flux"], detections, cautions, strict=True):
-        outside = flux != flux  # noqa: PLR0124 - NaN
-        if problem:
-            status.append(BAD)
-            message.append(problem)
-        elif outside:
-            status.append(OUTSIDE)
-            message.append("never observed in this band")
-        else:
-            status.append(DETECTION if detected else LIMIT)
-            message.append(caution)
-    columns["status"], columns["message"] = status, message

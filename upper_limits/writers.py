@@ -1,9 +1,6 @@
-"""Writing the table of limits as JSON, CSV or VOTable, chunk by chunk; nothing grows with the number of rows."""
+"""Writing the table of limits as JSON or VOTable, chunk by chunk; nothing grows with the number of rows."""
 
-import csv
-import io
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
@@ -15,7 +12,6 @@ from upper_limits.table import Columns
 
 CONTENT_TYPES = {
     "json": "application/json",
-    "csv": "text/csv; charset=utf-8; header=present",
     "votable": "application/x-votable+xml",
 }
 
@@ -34,20 +30,6 @@ def write_json(
         yield body if first else b",\n" + body
         first = False
     yield b"]}\n"
-
-
-def write_csv(
-    head: dict[str, object], chunks: Iterable[Columns], fields: Sequence[Column] = COLUMNS
-) -> Iterator[bytes]:
-    """Yield CSV (RFC 4180) with one header line; no number is an empty field."""
-    del head
-    names = [column.name for column in fields]
-    yield (",".join(names) + "\r\n").encode()
-    for columns in chunks:
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerows(zip(*(_csv_cells(columns[name]) for name in names), strict=True))
-        yield text.getvalue().encode()
 
 
 def write_votable(
@@ -73,7 +55,7 @@ def write_votable(
     yield b"</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
 
 
-WRITERS = {"json": write_json, "csv": write_csv, "votable": write_votable}
+WRITERS = {"json": write_json, "votable": write_votable}
 
 
 def _field(column: Column) -> str:
@@ -85,14 +67,6 @@ def _field(column: Column) -> str:
         f'<FIELD name="{column.name}" ID="{column.name}" datatype="{datatype}"{size}{unit} ucd="{column.ucd}">'
         f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION></FIELD>\n"
     )
-
-
-def _csv_cells(values: list[object]) -> list[object]:
-    return ["" if isinstance(value, float) and math.isnan(value) else _csv_cell(value) for value in values]
-
-
-def _csv_cell(value: object) -> object:
-    return ("true" if value else "false") if isinstance(value, bool) else value
 
 
 def _xml_cells(values: list[object], column: Column) -> list[str]:

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from astropy.io.votable import parse_single_table
 from django.core.management import call_command
@@ -239,3 +240,14 @@ def test_the_page_has_no_epochs_in_a_band_without_them(client, history):
     page = client.get("/upper-limits/", {"position": "Crab", "band": "40-100"})
     assert page.status_code == 200
     assert "Epoch by epoch" not in page.content.decode()
+
+
+@pytest.mark.parametrize("parameters", [{"history": 1}, {"t_min": 53050}], ids=["every epoch", "mean"])
+def test_epochs_come_as_parquet_too(client, history, parameters):
+    expected = ask(client, **QUIET, **parameters)[1]["results"]
+    content = client.get(URL, {**QUIET, **parameters, "format": "parquet"}).getvalue()
+    got = pq.read_table(io.BytesIO(content)).to_pylist()
+    assert [
+        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in got
+    ] == expected
