@@ -3,6 +3,9 @@
 from django.urls import include, path
 
 from vo.datalink import views as datalink
+from vo.scs import views as scs
+from vo.sia import views as sia
+from vo.ssa import views as ssa
 from vo.tap import views
 
 urlpatterns = [
@@ -10,6 +13,12 @@ urlpatterns = [
     path("datalink/links/", datalink.links),
     path("datalink/package", datalink.package, name="datalink-package"),
     path("datalink/capabilities", datalink.capabilities, name="datalink-capabilities"),
+    path("scs/<str:name>", scs.cone, name="scs"),
+    path("scs/<str:name>/capabilities", scs.capabilities, name="scs-capabilities"),
+    path("sia2/query", sia.query, name="sia2"),
+    path("sia2/capabilities", sia.capabilities, name="sia2-capabilities"),
+    path("ssa", ssa.query, name="ssa"),
+    path("ssa/capabilities", ssa.capabilities, name="ssa-capabilities"),
     path("tap", views.page),
     path("tap/", views.page, name="tap"),
     # Before TAP: ISLA's servlets share the address of sync.

@@ -240,9 +240,11 @@ def circle_cover(lon: float, lat: float, radius: float) -> Cover:
     no exact test (measured: docs/decisions, spatial technique).
     """
     large = radius >= 0.5
-    depth = math.floor(math.log2(58.6 / radius)) + 1 if radius < 58.6 else 0
+    depth = math.floor(math.log2(58.6 / max(radius, 1e-6))) + 1 if radius < 58.6 else 0
     depth = min(29, max(0, depth + 3 if large else depth))
-    cells = cone_search(Longitude(lon % 360.0, units.deg), Latitude(lat, units.deg), radius * units.deg, depth)
+    # cdshealpix panics below about 5e-7 deg; a cover may be too large, the exact test follows.
+    wide = max(radius, 1e-6) * units.deg
+    cells = cone_search(Longitude(lon % 360.0, units.deg), Latitude(lat, units.deg), wide, depth)
     centre = np.array(vector(lon, lat))
     reach = math.radians(radius)
 

@@ -1,0 +1,49 @@
+"""HTTP doors of SSA 1.1."""
+
+import logging
+import uuid
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from archive.errors import ArchiveError
+from vo.services import capabilities_response, read_parameters
+from vo.ssa.query import present, wants_fields_only, write_spectrum_query
+from vo.tables import stream_table
+from vo.tap.params import read_maxrec
+from vo.tap.responses import error_response, protocol_view
+from vo.votable import CONTENT_TYPE, Info
+
+logger = logging.getLogger(__name__)
+
+_PROTOCOL = Info("SERVICE_PROTOCOL", "1.1", "SSAP")
+
+
+@csrf_exempt
+@protocol_view
+def query(request: HttpRequest) -> HttpResponseBase:
+    """Find spectra; a failure is a VOTable with QUERY_STATUS ERROR and status 200 (SSA 1.1 section 8.10)."""
+    parameters = read_parameters(request)
+    try:
+        maxrec = 0 if wants_fields_only(parameters) else read_maxrec(parameters)
+        content = stream_table(write_spectrum_query(parameters), maxrec=maxrec, present=present, infos=[_PROTOCOL])
+    except ArchiveError as error:
+        return error_response(str(error), 200)
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        logger.exception("spectrum search failed (ref %s)", reference)
+        return error_response(f"internal error (ref {reference})", 200)
+    response = StreamingHttpResponse(content, content_type=CONTENT_TYPE)
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@protocol_view
+@require_safe
+def capabilities(request: HttpRequest) -> HttpResponse:
+    """VOSI capabilities of the service."""
+    address = f"{settings.PUBLIC_URL}/ssa"
+    return capabilities_response(request, [("ivo://ivoa.net/std/SSA", address, "1.1")], address)
