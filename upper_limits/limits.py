@@ -109,6 +109,7 @@ class Options:
     model: Model = field(default_factory=lambda: PowerLaw(2.1))
     crab: Crab = field(default_factory=lambda: CRABS[DEFAULT_CRAB])
     flux_band_kev: tuple[float, float] | None = None
+    preset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +202,5 @@ def model_facts(options: Options) -> dict[str, object]:
         "model": {"name": model.name, **parameters},
         "crab": {"name": options.crab.name, "spectrum": options.crab.description},
         "flux_band_kev": options.flux_band_kev,
+        "preset": options.preset,
     }

@@ -31,6 +31,7 @@ MAX_TEXT = 200
 MAX_BODY_BYTES = 16 * 1024 * 1024
 FORMATS = ("json", "csv", "votable", "arrow", "parquet")
 DEFAULT_SIGMA = 3.0
+DEFAULT_INDEX = 2.1
 MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
     "powerlaw": (PowerLaw, ("index",)),
     "bknpower": (BrokenPowerLaw, ("index", "break_kev", "index2")),
@@ -38,9 +39,22 @@ MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
     "bbody": (BlackBody, ("kt_kev",)),
     "grbm": (Band, ("alpha", "beta", "epeak_kev")),
 }
+PRESETS: Mapping[str, tuple[float, float]] = {
+    "hiligt": (0.9540, 2.0),
+    "rapidxmm": (0.9986, DEFAULT_INDEX),
+    "lsxps": (0.9973, DEFAULT_INDEX),
+    "erosita": (0.9987, 2.0),
+}
+"""Default one-sided confidence and photon index of other services, so that limits can be compared like with like.
+
+Those of HILIGT (its default, "2 sigma") and LSXPS ("3 sigma") follow from limits in their published example rows, as
+tests/unit/upper_limits/test_presets.py shows; RapidXMM's is that of its third limit, eROSITA-DE's is stated in A&A 682,
+A35. RapidXMM and LSXPS give count rates, so they have no spectrum.
+"""
 _MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in names})
 PARAMETERS = (
-    *("ra", "dec", "position", "name", "instrument", "band", "confidence", "sigma", "sides", "threshold", "power"),
+    *("ra", "dec", "position", "name", "instrument", "band"),
+    *("confidence", "sigma", "sides", "preset", "threshold", "power"),
     *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "history", "t_min", "t_max", "version", "format"),
 )
 
@@ -125,11 +139,11 @@ def check_size(targets: Sequence[Target]) -> None:
 
 def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
     """Read confidence, thresholds, spectral model, Crab convention and flux band."""
-    sides = _single(parameters, "sides", "one")
-    quoted = _confidence(parameters)
+    sides, preset = _single(parameters, "sides", "one"), _preset(parameters)
+    quoted = PRESETS[preset][0] if preset else _confidence(parameters)
     try:
         confidence = one_sided_confidence(quoted, sides)  # pyright: ignore[reportArgumentType]
-        model = _model(parameters)
+        model = _model(parameters, PRESETS[preset][1] if preset else DEFAULT_INDEX)
     except ValueError as error:
         raise UsageError(str(error)) from error
     threshold = _number(parameters, "threshold", 4.5)
@@ -141,7 +155,7 @@ def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
     crab = _single(parameters, "crab", DEFAULT_CRAB)
     if crab not in CRABS:
         raise UsageError(f"crab is {crab[:40]!r}; expected one of {', '.join(CRABS)}")
-    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], _flux_band(parameters))
+    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], _flux_band(parameters), preset)
 
 
 def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], tuple[Target, ...]]:
@@ -319,14 +333,26 @@ def _confidence(parameters: Mapping[str, Sequence[str]]) -> float:
     return _number(parameters, "confidence", math.nan)
 
 
-def _model(parameters: Mapping[str, Sequence[str]]) -> Model:
+def _preset(parameters: Mapping[str, Sequence[str]]) -> str:
+    preset = _single(parameters, "preset", "").lower()
+    if not preset:
+        return ""
+    if preset not in PRESETS:
+        raise UsageError(f"preset is {preset[:40]!r}; expected one of {', '.join(PRESETS)}")
+    for name in ("confidence", "sigma", "sides"):
+        if _single(parameters, name, ""):
+            raise UsageError(f"preset {preset} fixes the confidence, so {name} cannot be given with it")
+    return preset
+
+
+def _model(parameters: Mapping[str, Sequence[str]], default_index: float) -> Model:
     name = _single(parameters, "model", "powerlaw")
     if name not in MODELS:
         raise UsageError(f"model is {name[:40]!r}; expected one of {', '.join(MODELS)}")
     kind, wanted = MODELS[name]
     given = {key for key in _MODEL_PARAMETERS if _single(parameters, key, "")}
     if name == "powerlaw" and not given:
-        return PowerLaw(2.1)
+        return PowerLaw(default_index)
     if given != set(wanted):
         found = ", ".join(sorted(given)) or "none"
         raise UsageError(f"model {name} takes the parameters {', '.join(wanted)}; found {found}")
