@@ -96,6 +96,14 @@ def table_foot(infos: Iterable[Info] = (), *, serialization: str) -> bytes:
     return f"{end}</TABLE>\n{''.join(info.xml() for info in infos)}{_FOOT}".encode()
 
 
+def metadata_document(columns: Iterable[OutputColumn], infos: Iterable[Info], *, after: Iterable[Info]) -> str:
+    """Return a VOTable without data, as files of other formats carry it; `after` are the INFO after the table."""
+    head = table_head(columns, infos, serialization="TABLEDATA").decode()
+    tail = "".join(info.xml() for info in after)
+    head = head.removesuffix("<DATA>\n<TABLEDATA>\n")
+    return f"{head}</TABLE>\n{tail}{_FOOT}"
+
+
 def _reference(column: OutputColumn) -> str:
     """ID of the COOSYS or TIMESYS of a column."""
     ucd = column.meta.ucd or ""

@@ -153,6 +153,24 @@ def copy_rows(connection: psycopg.Connection, statement: sql.Composed, *, most: 
         yield from _chunks(map(bytes, copy), most)
 
 
+def stream_tuples(
+    connection: psycopg.Connection, statement: sql.Composed, *, most: int, size: int
+) -> Iterator[tuple[list[tuple[object, ...]], bool]]:
+    """Like :func:`stream_rows`, with batches of at most `size` rows as tuples; the first may be empty."""
+    batch: list[tuple[object, ...]] = []
+    given = 0
+    with closing(connection.cursor().stream(statement, binary=True, size=BATCH_ROWS)) as stream:  # pyright: ignore[reportArgumentType]  # a generator
+        for row in stream:
+            given += 1
+            if given > most:
+                break
+            batch.append(row)
+            if len(batch) >= size:
+                yield batch, False
+                batch = []
+        yield batch, given > most
+
+
 def _chunks(rows: Iterable[bytes], most: int) -> Iterator[tuple[bytes, bool]]:
     pending: list[bytes] = []
     size = given = 0

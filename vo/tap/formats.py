@@ -12,7 +12,7 @@ from archive.errors import UsageError
 class ResultFormat:
     """`media_type` is the reply's Content-Type; `aliases` are lower-case without blanks."""
 
-    writer: OneOf["BINARY2", "TABLEDATA", "csv", "tsv", "json"]
+    writer: OneOf["BINARY2", "TABLEDATA", "csv", "tsv", "json", "parquet", "arrow"]
     media_type: str
     aliases: tuple[str, ...]
     extension: str
@@ -41,6 +41,22 @@ FORMATS = (
     ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "CSV", "Comma-separated values"),
     ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "TSV", "Tab-separated values"),
     ResultFormat("json", "application/json", ("json",), "json", "JSON", "JSON: metadata and rows"),
+    ResultFormat(
+        "parquet",
+        "application/vnd.apache.parquet",
+        ("parquet", "application/x-parquet", "application/parquet", "voparquet"),
+        "parquet",
+        "Parquet",
+        "Parquet with the metadata of a VOTable (VOParquet)",
+    ),
+    ResultFormat(
+        "arrow",
+        "application/vnd.apache.arrow.stream",
+        ("arrow", "arrow_stream"),
+        "arrows",
+        "Arrow",
+        "Arrow IPC stream",
+    ),
 )
 
 

@@ -161,3 +161,11 @@ def json_row(columns: Columns) -> Composable:
 def text_columns(columns: Columns) -> Composable:
     """Return the list of expressions for COPY, which writes numbers itself."""
     return sql.SQL(", ").join(_column(column) if column.meta.is_number else text_cell(column) for column in columns)
+
+
+def plain_columns(columns: Columns) -> Composable:
+    """Return the list of expressions for values as they are."""
+    return sql.SQL(", ").join(
+        sql.SQL("r.{}").format(sql.Identifier(column.sql_name)) if column.meta.is_array else _column(column)
+        for column in columns
+    )

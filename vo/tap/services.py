@@ -18,6 +18,7 @@ from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
 from vo.adql.resolver import resolve_query
 from vo.tap import executor, rows
+from vo.tap.arrow import write_arrow, write_parquet
 from vo.tap.errors import QueryFailedError
 from vo.tap.executor import Run
 from vo.tap.formats import find_format
@@ -229,4 +230,6 @@ _WRITERS: Mapping[str, Writer] = {
     "csv": _write_separated,
     "tsv": _write_separated,
     "json": _write_json,
+    "parquet": write_parquet,
+    "arrow": write_arrow,
 }

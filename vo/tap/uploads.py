@@ -63,7 +63,7 @@ def _column(field: Field, cell: Cell, values: list[object]) -> Column:
         plain = cell.datatype == "char" and all(v is None or str(v).isascii() for v in values)
         datatype = "char" if plain else "unicodeChar"
         single = arraysize is None or arraysize.isdigit() or arraysize.rstrip("*").isdigit()
-        arraysize = arraysize if plain and single else "*"
+        arraysize = (None if arraysize == "1" else arraysize) if plain and single else "*"
     elif cell.scalar:
         arraysize = None
     elif cell.datatype.endswith("Complex"):
