@@ -5,8 +5,10 @@ import html
 import io
 import json
 import math
+import os
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +20,7 @@ from archive.errors import StorageError, UnavailableError
 from archive.models import Delivery, Product, ProductFile
 from archive.services import open_publication
 from archive.storage import store_file
+from ingestion.services import run_ingestion
 from tests.support.sky_images import write_image
 from upper_limits import epoch_services
 from upper_limits.jobs import build_epochs
@@ -251,3 +254,26 @@ def test_epochs_come_as_parquet_too(client, history, parameters):
         {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
         for row in got
     ] == expected
+
+
+def test_the_real_crab_mosaic_of_isla_becomes_an_epoch(client, limits, roots, tmp_path):
+    shared = Path(os.environ.get("ARCHIPELAGO_SHARED", Path(__file__).parents[4] / "shared"))
+    path = shared / "data" / "products" / "isla" / "ISGRI_0727_88601650001_28_40_mosaic_original.fits.gz"
+    if not path.is_file():
+        pytest.skip("the real mosaics are not on this machine; set ARCHIPELAGO_SHARED")
+    roots.FILES_ROOT = tmp_path / "files"
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / path.name).write_bytes(path.read_bytes())
+    report = run_ingestion(content)
+    assert not report.is_error
+    store = epoch_services.build_current_history()
+    assert [epoch.name for epoch in store.histories[0].epochs] == ["0727_88601650001"]
+    _, answer = ask(client, name="Crab", history=1, threshold=5)
+    (row,) = answer["results"]
+    # the brightest pixel of the mosaic has 69.76 ct/s and 1280.8 sigma (statistical); the peak lies beside its centre
+    assert row["flux"] == pytest.approx(71.5, rel=0.03)
+    assert row["flux"] / math.sqrt(row["variance"]) == pytest.approx(1310, rel=0.03)
+    assert row["exposure_s"] == pytest.approx(51.3e3, rel=0.01)
+    assert row["k_sys"] == pytest.approx(1.26, abs=0.02)
+    assert (row["status"], row["simulated"], row["unit"]) == ("detection", False, "ct/s")
