@@ -147,7 +147,7 @@ def _valid_in_not_null(number: int) -> Q:
     )
 
 
-def _in_byte_order(model: type[Released], column: str) -> models.OrderBy | str:
+def _in_byte_order(model: type[Released], column: str) -> models.Expression | str:
     """Order texts as Python compares them, whatever the database's collation."""
     is_text = isinstance(model._meta.get_field(column), models.CharField)
     return Collate(F(column), "C").asc() if is_text else column

@@ -56,7 +56,7 @@ def find_tombstone(product_id: str) -> WithdrawnError | None:
     last = Product.objects.filter(product_id=product_id, release_to__lte=release.number).order_by("-release_to").first()
     if last is None:
         return None
-    withdrawal = Withdrawal.objects.filter(delivery_id=last.delivery_id, release_id=last.release_to_id).first()
+    withdrawal = Withdrawal.objects.filter(delivery=last.delivery, release=last.release_to).first()
     if withdrawal is None:
         return None
     return WithdrawnError(

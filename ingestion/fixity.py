@@ -49,9 +49,10 @@ def sweep(*, older_than_days: float, second_copy: Path | None, say: Callable[[st
     due = Q(verified_at=None) | Q(verified_at__lt=datetime.now(UTC) - timedelta(days=older_than_days))
     files = StoredFile.objects.filter(due | ~Q(damaged_at=None)).order_by(F("verified_at").asc(nulls_first=True))
     total = files.count()
-    for number, stored in enumerate(files.values_list("sha256", "size_bytes"), start=1):
+    due_files = files.values_list("sha256", "size_bytes")
+    for number, (sha256, size_bytes) in enumerate(due_files.iterator(), start=1):
         say(f"hashing {number}/{total}")
-        _check_file(*stored, second_copy, report)
+        _check_file(sha256, size_bytes, second_copy, report)
     known = set(StoredFile.objects.values_list("sha256", flat=True))
     missing = ProductFile.objects.exclude(sha256__in=StoredFile.objects.values("sha256"))
     report.without_row += [f"{file.product_id}/{file.file_name}" for file in missing[:MAX_SAID]]

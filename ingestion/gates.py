@@ -149,10 +149,10 @@ def sign(delivery_id: str, *, role: str, signer: str) -> Submission:
     """
     submission = find_submission(delivery_id)
     if submission.state != State.VALID:
-        raise UsageError(f"{submission} {submission.get_state_display()}: there is nothing to sign")
+        raise UsageError(f"{submission} {State(submission.state).label}: there is nothing to sign")
     with transaction.atomic():
         _ = Submission.objects.select_for_update().get(pk=submission.pk)
-        others = submission.signatures.exclude(role=role)
+        others = SignOff.objects.filter(submission=submission).exclude(role=role)
         if others.filter(signer__iexact=signer.strip()).exists():
             raise UsageError(f"{signer} has signed for the other side already: team and archive must be two")
         _, is_new = SignOff.objects.get_or_create(
@@ -165,7 +165,11 @@ def sign(delivery_id: str, *, role: str, signer: str) -> Submission:
 
 def missing_signatures(submission: Submission) -> list[str]:
     """Return the roles that have not signed this very content."""
-    signed = set(submission.signatures.filter(digest_sha256=submission.digest_sha256).values_list("role", flat=True))
+    signed = set(
+        SignOff.objects.filter(submission=submission, digest_sha256=submission.digest_sha256).values_list(
+            "role", flat=True
+        )
+    )
     return [role for role in SignOff.Role.values if role not in signed]
 
 

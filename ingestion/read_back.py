@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg import sql
 
 from archive.models import ProductFile, Submission
 from archive.storage import digest_file, file_path
@@ -44,13 +43,13 @@ def _count_served(submission: Submission, files: int, errors: list[str]) -> int:
     if submission.release is None:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(settings.TAP_ROLE)))
+        cursor.execute("SELECT set_config('role', %s, true)", [settings.TAP_ROLE])
         query = "SELECT count(*) FROM integral.product_files WHERE delivery_id = %s AND release = %s"
         cursor.execute(query, [submission.delivery_id, submission.release.name])
         row = cursor.fetchone()
         cursor.execute("SELECT release FROM integral.releases WHERE release = %s", [submission.release.name])
         is_served = cursor.fetchone() is not None
-        cursor.execute("RESET ROLE")  # the transaction may go on outside
+        cursor.execute("SELECT set_config('role', 'none', true)")  # the transaction may go on outside
     if not is_served:
         errors.append(f"release {submission.release.name} is not served: another one is current")
     elif row is None or row[0] != files:

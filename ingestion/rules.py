@@ -128,7 +128,7 @@ def _texts(node: ast.expr, known: Assigned) -> list[str]:
         case ast.Constant(value=str(text)):
             return [text]
         case ast.JoinedStr(values=parts):
-            return ["".join(part.value if isinstance(part, ast.Constant) else "…" for part in parts)]
+            return ["".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)]
         case ast.IfExp(body=first, orelse=second):
             return [*_texts(first, known), *_texts(second, known)]
         case ast.BinOp(left=first, right=_):

@@ -1,13 +1,15 @@
 """Where a submission stands, as text."""
 
+from typing import Any
+
 from archive.models import Submission
 from ingestion.gates import missing_signatures
 
 
 def describe_submission(submission: Submission) -> str:
     """Write state, verdict, what would change and what is to be done next."""
-    lines = [f"{submission}: {submission.get_state_display()}", f"  content {submission.digest_sha256}"]
-    report = submission.report or {}
+    lines = [f"{submission}: {Submission.State(submission.state).label}", f"  content {submission.digest_sha256}"]
+    report: dict[str, Any] = submission.report or {}
     if report:
         totals = report["totals"]
         lines.append(
@@ -20,12 +22,13 @@ def describe_submission(submission: Submission) -> str:
                 lines.append(
                     f"  {code['rule']} x {code['count']}: {first['path']}: {first['message']} {first['found']}"
                 )
-    if submission.preview and submission.state == Submission.State.VALID:
+    preview: dict[str, Any] | None = submission.preview
+    if preview and submission.state == Submission.State.VALID:
         lines += [
             f"  would change {name}: {counts['new']} new, {counts['gone']} gone, {counts['changed']} changed"
-            for name, counts in submission.preview["tables"].items()
+            for name, counts in preview["tables"].items()
         ]
-        if not submission.preview["tables"] and not submission.preview["maps"]:
+        if not preview["tables"] and not preview["maps"]:
             lines.append("  would change nothing")
         missing = missing_signatures(submission)
         lines += [
@@ -33,7 +36,7 @@ def describe_submission(submission: Submission) -> str:
         ]
     if submission.release is not None:
         lines.append(f"  release {submission.release.name}")
-    found = submission.verification
+    found: dict[str, Any] | None = submission.verification
     if found:
         lines.append(
             f"  read back: {found['files_hashed']} files hashed, {found['rows_queried']} rows queried, "

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from archive.errors import NotFoundError, UsageError
-from archive.models import AuditEntry, Delivery, Product, Release, Submission
+from archive.models import AuditEntry, Delivery, Product, Release, SignOff, Submission, Withdrawal
 from archive.release_diff import MAX_SHOWN_ROWS, compare_releases, find_release
 from archive.selectors import current_release
 from ingestion.gates import missing_signatures
@@ -41,8 +41,8 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         "missing": missing_signatures(latest) if latest else [],
         "report": latest.report if latest else None,
         "codes": _codes(latest.report) if latest and latest.report else [],
-        "signatures": latest.signatures.all() if latest else [],
-        "withdrawals": published.withdrawals.select_related("release") if published else [],
+        "signatures": SignOff.objects.filter(submission=latest),
+        "withdrawals": Withdrawal.objects.filter(delivery=published).select_related("release"),
         "product_count": Product.objects.filter(delivery_id=delivery_id).values("product_id").distinct().count(),
         "log": AuditEntry.objects.filter(subject__startswith=f"{delivery_id} (").order_by("number"),
     }
@@ -90,7 +90,7 @@ def release(request: HttpRequest, name: str) -> HttpResponse:
         "row": found,
         "current": current_release(),
         "difference": compare_releases(found.previous, found),
-        "withdrawals": found.withdrawals.select_related("delivery"),
+        "withdrawals": Withdrawal.objects.filter(release=found).select_related("delivery"),
         "first": None if found.previous else True,
     }
     return render(request, "ingestion/release.html", context)

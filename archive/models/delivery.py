@@ -89,7 +89,7 @@ class Withdrawal(models.Model):
         ordering = ("-release",)
 
     def __str__(self) -> str:
-        return f"{self.delivery_id} withdrawn in {self.release}"
+        return f"{self.delivery} withdrawn in {self.release}"
 
 
 class AuditEntry(models.Model):

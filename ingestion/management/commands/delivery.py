@@ -22,7 +22,7 @@ class Command(BaseCommand):
     """Door to `ingestion.prepare`, `ingestion.validator` and `ingestion.gates`."""
 
     help = "Prepare, check, hand in, sign and publish deliveries. init, validate and pack need no database."
-    requires_system_checks = []
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - Django takes a list, its types do not
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add one sub-command per step of a delivery."""
@@ -110,7 +110,7 @@ class Command(BaseCommand):
             return
         for submission in Submission.objects.all():
             self.stdout.write(
-                f"{submission.received_at:%Y-%m-%d %H:%M}  {submission}  {submission.get_state_display()}"
+                f"{submission.received_at:%Y-%m-%d %H:%M}  {submission}  {Submission.State(submission.state).label}"
             )
         if not Submission.objects.exists():
             self.stdout.write("No delivery was handed in yet.")
