@@ -30,6 +30,9 @@ from vo.adql.resolved import (
 LARGEST_RADIUS_DEG = 5.0
 """Beyond it, the circles hold so much of the table that its index does not help."""
 
+MOST_CELLS = 4
+"""Cells that the cover of a circle has at most."""
+
 _SIDE_DEG = 58.6
 _NARROWEST = 0.5
 """A cell is at least half as wide between opposite edges as a square of its area."""
@@ -129,38 +132,56 @@ def _checked(one: PointValue, two: PointValue, radius: float | None) -> tuple[Po
     return None if radius is None or not 0 <= radius <= LARGEST_RADIUS_DEG else (one, two, radius)
 
 
-def cover_circles(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], radius_deg: float
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Return ranges of order-29 indices that hold the circles: for each one the starts, and the ends (exclusive).
+def cover_column(number: int, place: int) -> str:
+    """Return the name of the column of an uploaded table that holds a cell of the cover of that number."""
+    return f"cover{number}_{place}"
+
+
+def cover_order(radius_deg: float) -> int:
+    """Return the HEALPix order of the cells that cover a circle: a place and its neighbours hold all of it."""
+    slack = 16.001 if radius_deg < 30 / 3600 else 4.001
+    return min(29, max(0, math.floor(math.log2(_SIDE_DEG / (slack * max(radius_deg, 1e-7))))))
+
+
+def cell_span(radius_deg: float) -> int:
+    """Return how many order-29 indices a cell of that order has.
+
+    Examples
+    --------
+    >>> cell_span(5 / 3600) == 4 ** (29 - cover_order(5 / 3600))
+    True
+    """
+    return 1 << (2 * (29 - cover_order(radius_deg)))
+
+
+def cover_circles(lon: NDArray[np.float64], lat: NDArray[np.float64], radius_deg: float) -> NDArray[np.int64]:
+    """Return the cells that hold the circles, by the first order-29 index of each; they are `cell_span` long.
 
     Parameters
     ----------
     lon, lat : (n,), ICRS degrees
-        NaN gives no range; a latitude beyond a pole means the place beyond it, as it does for the exact test.
+        NaN gives no cell; a latitude beyond a pole means the place beyond it, as it does for the exact test.
     radius_deg
         At most `LARGEST_RADIUS_DEG`.
 
     Returns
     -------
-    tuple
-        Two lists of n lists. The cell of the centre, and those of its eight neighbours beyond an edge that is nearer
-        than the radius; cells are so large that the circle reaches no further.
+    (n, 4)
+        The cell of the centre, and those of its eight neighbours beyond an edge that is nearer than the radius; -1
+        where fewer are needed. A circle is narrower than half a cell, so it reaches beyond two edges at most.
     """
-    slack = 16 if radius_deg < 30 / 3600 else 4
-    order = min(29, max(0, math.floor(math.log2(_SIDE_DEG / (slack * max(radius_deg, 1e-7))))))
+    order = cover_order(radius_deg)
     good = np.isfinite(lon) & np.isfinite(lat)
-    starts: list[list[int]] = [[] for _ in range(len(lon))]
-    ends: list[list[int]] = [[] for _ in range(len(lon))]
+    covers = np.full((len(lon), MOST_CELLS), -1, np.int64)
     if not good.any():
-        return starts, ends
+        return covers
     along, up = np.radians(lon[good]), np.radians(lat[good])
     x, y, z = np.cos(up) * np.cos(along), np.cos(up) * np.sin(along), np.sin(up)
     place_lon = Longitude(np.arctan2(y, x), u.rad)
     place_lat = Latitude(np.arctan2(z, np.hypot(x, y)), u.rad)
     cells, dx, dy = lonlat_to_healpix(place_lon, place_lat, order, return_offsets=True)
-    around = np.asarray(neighbours(cells, order))
-    reach = radius_deg / (_NARROWEST * _SIDE_DEG / 2**order) * (1 + 1e-9)
+    around = np.asarray(neighbours(cells, order)).astype(np.int64)
+    reach = radius_deg / (_NARROWEST * _SIDE_DEG / 2**order)
     south_west, north_east = dx < reach, dx > 1 - reach
     south_east, north_west = dy < reach, dy > 1 - reach
     needed = np.stack(
@@ -177,12 +198,6 @@ def cover_circles(
         ],
         axis=1,
     )
-    shift = 2 * (29 - order)
-    lows = (around.astype(np.int64) << shift).tolist()
-    size = 1 << shift
-    keep = (needed & (around >= 0)).tolist()
-    for row, low, kept in zip(np.flatnonzero(good), lows, keep, strict=True):
-        chosen = sorted({start for start, wanted in zip(low, kept, strict=True) if wanted})
-        starts[row] = chosen
-        ends[row] = [start + size for start in chosen]
-    return starts, ends
+    chosen = np.sort(np.where(needed & (around >= 0), around, -1), axis=1)[:, -MOST_CELLS:]
+    covers[good] = np.where(chosen >= 0, chosen << (2 * (29 - order)), -1)
+    return covers

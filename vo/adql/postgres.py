@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.sql import Composable
 
-from vo.adql.position_joins import PositionCover, find_position_join
+from vo.adql.position_joins import MOST_CELLS, PositionCover, cell_span, cover_column, find_position_join
 from vo.adql.postgres_values import ValueWriter
 from vo.adql.resolved import (
     BaseTable,
@@ -172,14 +172,18 @@ class _Writer(ValueWriter):
         if cover not in self.covers:
             self.covers.append(cover)
         number = self.covers.index(cover)
+        starts = [
+            sql.SQL("{}.{}").format(sql.Identifier(cover.alias), sql.Identifier(cover_column(number, place)))
+            for place in range(MOST_CELLS)
+        ]
         return sql.SQL(
-            "LATERAL (SELECT n.* FROM unnest({upload}.{low}, {upload}.{high}) AS v(low, high), "
-            "LATERAL (SELECT x.* FROM {table} AS x WHERE x._hpx >= v.low AND x._hpx < v.high OFFSET 0) AS n) AS {alias}"
+            "LATERAL (SELECT n.* FROM unnest(ARRAY[{starts}]) AS v(low), "
+            "LATERAL (SELECT x.* FROM {table} AS x WHERE x._hpx >= v.low AND x._hpx < v.low + {span} OFFSET 0) AS n "
+            "WHERE v.low IS NOT NULL) AS {alias}"
         ).format(
-            upload=sql.Identifier(cover.alias),
-            low=sql.Identifier(f"low{number}"),
-            high=sql.Identifier(f"high{number}"),
+            starts=sql.SQL(", ").join(starts),
             table=sql.Identifier(*table.name),
+            span=sql.Literal(cell_span(cover.radius_deg)),
             alias=sql.Identifier(table.alias),
         )
 

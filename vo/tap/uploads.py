@@ -13,7 +13,7 @@ from psycopg.sql import Composable
 
 from archive.errors import TooLargeError, UsageError
 from archive.published import Column, Table
-from vo.adql.position_joins import PositionCover, cover_circles
+from vo.adql.position_joins import PositionCover, cover_circles, cover_column
 from vo.adql.postgres import meta_type
 from vo.adql.resolved import Meta
 from vo.adql.resolver import UPLOAD_PREFIX, uploaded_table_name
@@ -97,9 +97,10 @@ def _load(
     columns = [(f"c{i}", written) for i, written in enumerate(types, 1)]
     values: list[Sequence[object]] = list(upload.content.columns)
     for number, cover in covers:
-        starts, ends = cover_circles(_degrees(upload, cover.lon), _degrees(upload, cover.lat), cover.radius_deg)
-        columns += [(f"low{number}", sql.SQL("bigint[]")), (f"high{number}", sql.SQL("bigint[]"))]
-        values += [starts, ends]
+        cells = cover_circles(_degrees(upload, cover.lon), _degrees(upload, cover.lat), cover.radius_deg)
+        for place, starts in enumerate(cells.T.tolist()):
+            columns.append((cover_column(number, place), sql.SQL("bigint")))
+            values.append([None if start < 0 else start for start in starts])
     definitions = [sql.SQL("{} {}").format(sql.Identifier(column), written) for column, written in columns]
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, sql.SQL(", ").join(definitions))
