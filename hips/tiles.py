@@ -24,7 +24,7 @@ ALLSKY_ORDER = 3
 ALLSKY_THUMBNAIL = 64
 # The pixel value which the HEALPix libraries write where nothing was seen.
 UNSEEN = -1.6375e30
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +179,15 @@ def read_degraded(pixels: Pixels, start: int, stop: int, *, times: int) -> Float
     if times == 0:
         return pixels.read(start, stop)
     step = max(_CHUNK, 1 << (2 * times))
-    pieces = [degrade(pixels.read(low, min(low + step, stop)), times=times) for low in range(start, stop, step)]
+    pieces = [_degrade_seen(pixels.read(low, min(low + step, stop)), times) for low in range(start, stop, step)]
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _degrade_seen(values: FloatArray, times: int) -> FloatArray:
+    """Degrade, or give NaN at once where nothing was observed: most of the sky, in the map of one field."""
+    if np.isfinite(values).any():
+        return degrade(values, times=times)
+    return np.full(values.size >> (2 * times), np.nan, dtype=np.float32)
 
 
 def degrade(values: FloatArray, *, times: int) -> FloatArray:

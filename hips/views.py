@@ -103,6 +103,8 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> Http
         "version": version,
         "viewer": viewer,
         "base_url": _base_url(request),
+        "cutout": f"{settings.PUBLIC_URL or request.build_absolute_uri('/').rstrip('/')}{reverse('api-cutout')}"
+        f"?survey={opened.survey.survey_id}&ra={opened.facts.view.ra:.3f}&dec={opened.facts.view.dec:.3f}&size=10",
     }
     return render(request, "hips/index.html", context)
 
