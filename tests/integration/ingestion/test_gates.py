@@ -306,3 +306,20 @@ def test_the_gates_run_as_jobs(tmp_path, capsys):
     assert not run_next_job()
     assert {job.phase for job in Job.objects.all()} == {"COMPLETED"}
     assert Submission.objects.get().state == "VERIFIED"
+
+
+def test_what_takes_rows_away_needs_signatures(tmp_path):
+    from ingestion.services import run_ingestion
+
+    with pytest.raises(UsageError, match="needs both signatures"):
+        run_ingestion(deliver(tmp_path / "plain", release_type="supersede", supersedes="test-0"))
+
+
+def test_maps_cannot_be_withdrawn_alone(tmp_path):
+    from archive.models import Delivery, Release
+
+    publish(deliver(tmp_path / "one", delivery_id="test-2"))
+    Release.objects.filter(pk=Delivery.objects.get(pk="test-2").release_id).update(map_version="2026.1-maps")
+    submission = hand_in(withdrawal(tmp_path / "two"))
+    assert submission.state == "INVALID"
+    assert "brought sky maps" in str(submission.report["codes"])
