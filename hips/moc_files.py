@@ -78,9 +78,14 @@ def _decode_ascii(text: str) -> Coverage:
     ranges: list[tuple[int, int, int]] = []
     order: int | None = None
     deepest = 0
-    for token in re.split(r"[\s,]+", text):
+    if not text:
+        raise UsageError("A MOC in text is like 3/1 5-7 4/100; found nothing.")
+    for found in re.finditer(r"[^\s,]+", text):
+        if len(ranges) > MAX_CELLS:  # `_collect` refuses it; the rest need not be read
+            break
+        token = found[0]
         match = _TOKEN.fullmatch(token)
-        if not token or match is None or (match[1] is None and order is None):
+        if match is None or (match[1] is None and order is None):
             raise UsageError(f"A MOC in text is like 3/1 5-7 4/100; found {token[:40]!r}.")
         if match[1] is not None:
             order = _check_order(int(match[1]))
@@ -103,6 +108,8 @@ def _decode_json(text: str) -> Coverage:
             raise UsageError(f'A MOC in JSON is like {{"3": [1, 5], "4": [100]}}; found the key {key[:40]!r}.')
         order = _check_order(int(key))
         deepest = max(deepest, order)
+        if len(ranges) + len(numbers) > MAX_CELLS:
+            raise TooLargeError(f"The MOC has more than {MAX_CELLS} pixels, which is the most that is read.")
         for number in numbers:
             if type(number) is not int:
                 raise UsageError(f"Order {order} of the MOC holds {str(number)[:40]!r}; expected whole numbers.")
@@ -177,6 +184,6 @@ def _range(order: int, low: int, high: int) -> tuple[int, int, int]:
 
 def _collect(ranges: list[tuple[int, int, int]], order: int) -> Coverage:
     if len(ranges) > MAX_CELLS:
-        raise TooLargeError(f"The MOC has {len(ranges)} pixels or ranges; at most {MAX_CELLS} are read.")
+        raise TooLargeError(f"The MOC has more than {MAX_CELLS} pixels or ranges, which is the most that is read.")
     shifted = [(low << (2 * (order - own)), high << (2 * (order - own))) for own, low, high in ranges]
     return normalize(order, np.array(shifted, dtype=np.int64).reshape(-1, 2))
