@@ -52,7 +52,8 @@ RESULTS_ROOT = DATA_ROOT / "jobs"
 # The authority part of every ivo:// identifier that this archive mints.
 IVO_AUTHORITY = os.environ.get("ARCHIPELAGO_IVO_AUTHORITY", "archipelago.invalid")
 
-# Sesame of CDS for names that the archive does not know, such as https://cds.unistra.fr/cgi-bin/nph-sesame; empty: none.
+# Sesame of CDS for names that the archive does not know,
+# such as https://cds.unistra.fr/cgi-bin/nph-sesame; empty: none.
 SESAME_URL = os.environ.get("ARCHIPELAGO_SESAME_URL", "")
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")

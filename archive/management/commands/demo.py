@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
@@ -37,8 +38,11 @@ class Command(BaseCommand):
             run_step(self.say, "JavaScript of the pages", lambda: install_assets(self.say))
             run_step(self.say, "database", connection.ensure_connection)
             run_step(self.say, "tables and views", migrate)
-            for part in missing_parts(options["size"]):
+            parts = missing_parts(options["size"])
+            for part in parts:
                 self._load(part)
+            if parts:
+                run_step(self.say, "history of upper limits", lambda: call_command("upper-limits", "history"))
             self.say(f"Ready after {time.monotonic() - begin:.1f} s.")
             if not options["no_serve"]:
                 serve(options, self.say, log_to_files=True)
