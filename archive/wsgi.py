@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 from django.core.wsgi import get_wsgi_application
 
@@ -22,13 +22,24 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     """
     if environ.get("CONTENT_LENGTH") or environ.get("HTTP_TRANSFER_ENCODING", "").strip().lower() != "chunked":
         return _django(environ, start_response)
-    body = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  # it goes with the request
+    body = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  # it is closed with the answer
     while chunk := environ["wsgi.input"].read(65_536):
         body.write(chunk)
         if body.tell() > MOST_CHUNKED_BYTES:
+            body.close()
             start_response("413 Content Too Large", [("Content-Type", "text/plain; charset=utf-8")])
             return [f"The request has more than {MOST_CHUNKED_BYTES} bytes.\n".encode()]
     size = body.tell()
     body.seek(0)
     environ = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(size)}
-    return _django(environ, start_response)
+    return _answer(environ, start_response, body)
+
+
+def _answer(environ: dict[str, Any], start_response: Callable[..., Any], body: IO[bytes]) -> Iterator[bytes]:
+    """Answer, and close the body that was read aside."""
+    with body:
+        answer = _django(environ, start_response)
+        try:
+            yield from answer
+        finally:
+            answer.close()  # pyright: ignore[reportAttributeAccessIssue]  # Django's responses have it

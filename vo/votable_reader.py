@@ -10,7 +10,7 @@ the nearest that holds it: unsignedByte as short, bit as boolean, complex number
 import binascii
 import re
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from archive.errors import TooLargeError, UsageError
@@ -80,7 +80,7 @@ def read_votable(content: bytes) -> ReadTable:
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = reader.refuse_doctype
     parser.EntityDeclHandler = reader.refuse_doctype
-    parser.ExternalEntityRefHandler = reader.refuse_doctype
+    parser.ExternalEntityRefHandler = reader.refuse_doctype  # pyright: ignore[reportAttributeAccessIssue]  # it never returns
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
@@ -213,12 +213,10 @@ class _Reader:
             msg = f"two columns are named {name!r}"
             raise VOTableError(msg)
         optional = {key: attributes.get(key) or None for key in ("arraysize", "unit", "ucd", "utype", "xtype")}
-        self.fields.append(Field(name, attributes.get("datatype", "").strip(), **optional))
+        self.fields.append(Field(name, attributes.get("datatype", "").strip(), **optional))  # pyright: ignore[reportArgumentType]  # of these none is a description
 
     def _change_field(self, **changes: str) -> None:
-        last = self.fields[-1]
-        values = {name: getattr(last, name) for name in Field.__slots__}
-        self.fields[-1] = Field(**{**values, **changes})
+        self.fields[-1] = replace(self.fields[-1], **changes)  # pyright: ignore[reportArgumentType]  # null or description
 
     def _start_data(self) -> None:
         if not self.fields:

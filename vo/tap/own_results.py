@@ -39,10 +39,10 @@ def read_own_result(address: str) -> bytes:
             "send the table in the request: UPLOAD=name,param:part"
         )
         raise UsageError(msg)
+    path = job_directory(UUID(match[1])) / RESULT_NAME
     try:
-        job = find_job(UUID(match[1]))
-        path = job_directory(job.job_id) / RESULT_NAME
-        size = path.stat().st_size if job.phase == Job.Phase.COMPLETED else 0
+        finished = find_job(UUID(match[1])).phase == Job.Phase.COMPLETED
+        size = path.stat().st_size if finished else 0
     except (NotFoundError, FileNotFoundError):
         size = 0
     if not size:
