@@ -3,6 +3,8 @@
 import threading
 from contextlib import contextmanager
 
+import pytest
+
 
 @contextmanager
 def running_worker():
@@ -29,3 +31,26 @@ def running_worker():
         ended.set()
         thread.join(30)
         assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def closed_pools():
+    """The pool's connections would keep the test database from being dropped."""
+    yield
+    from vo.tap.executor import close_pools
+
+    close_pools()
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path):
+    """Files of jobs go into the test's own directory."""
+    settings.RESULTS_ROOT = tmp_path / "jobs"
+
+
+@pytest.fixture
+def worker(transactional_db, settings):
+    """Jobs are run."""
+    settings.JOBS = {"tap": "vo.tap.jobs.run_tap"}
+    with running_worker():
+        yield

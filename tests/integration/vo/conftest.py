@@ -1,28 +1,5 @@
-"""Tests of the VO services run on their addresses alone and leave no connection behind."""
+"""Tests of the VO services leave no connection behind and keep files of jobs to themselves."""
 
-import pytest
+from tests.support.tap_worker import closed_pools, own_files, worker
 
-from tests.support.tap_worker import running_worker
-
-
-@pytest.fixture(autouse=True)
-def closed_pools():
-    """The pool's connections would keep the test database from being dropped."""
-    yield
-    from vo.tap.executor import close_pools
-
-    close_pools()
-
-
-@pytest.fixture(autouse=True)
-def own_files(settings, tmp_path):
-    """Files of jobs go into the test's own directory."""
-    settings.RESULTS_ROOT = tmp_path / "jobs"
-
-
-@pytest.fixture
-def worker(transactional_db, settings):
-    """Jobs are run."""
-    settings.JOBS = {"tap": "vo.tap.jobs.run_tap"}
-    with running_worker():
-        yield
+__all__ = ["closed_pools", "own_files", "worker"]
