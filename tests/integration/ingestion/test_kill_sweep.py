@@ -115,5 +115,7 @@ def test_the_archive_survives_a_kill_at_any_step(tmp_path, settings, checkout):
         (product,) = current_rows(Product)
         assert product.sample_count == rows
         verify_log()
-    assert kills >= shots - max(1, shots // 10), "only the last steps of the first delivery may be missing in later ones"
+    assert kills >= shots - max(1, shots // 10), (
+        "only the last steps of the first delivery may be missing in later ones"
+    )
     print(f"{kills} kills at {shots} of {steps} steps")
