@@ -5,6 +5,7 @@ processor time and the size of what it writes. What breaks a budget is refused w
 """
 
 import json
+import math
 import os
 import resource
 import signal
@@ -27,7 +28,7 @@ _OUT_OF_MEMORY = 42
 class Budgets:
     """What validating one package may take."""
 
-    seconds: int = 3600
+    seconds: float = 3600.0
     memory_bytes: int = 6 << 30
     report_bytes: int = 256 << 20
 
@@ -63,7 +64,7 @@ def validate_in_sandbox(path: Path, budgets: Budgets = Budgets()) -> dict[str, A
         return _broken(_explain(ended.returncode, ended.stderr, budgets))
 
 
-def _numbers(budgets: Budgets) -> tuple[int, int, int]:
+def _numbers(budgets: Budgets) -> tuple[float, int, int]:
     return budgets.seconds, budgets.memory_bytes, budgets.report_bytes
 
 
@@ -72,8 +73,8 @@ def _too_slow(budgets: Budgets) -> Finding:
         "BUDGET-TIME",
         "error",
         "validating the delivery takes too long",
-        found=f"more than {budgets.seconds} s",
-        expected=f"at most {budgets.seconds} s",
+        found=f"more than {budgets.seconds:g} s",
+        expected=f"at most {budgets.seconds:g} s",
         fix="Deliver in several parts.",
     )
 
@@ -131,8 +132,9 @@ def _run(path: Path, answer: Path, budgets: Budgets) -> int:
     ):
         resource.setrlimit(kind, (limit, limit))
     # At the first number comes a signal that says why, at the second the kernel kills.
-    resource.setrlimit(resource.RLIMIT_CPU, (budgets.seconds, budgets.seconds + 5))
-    signal.alarm(budgets.seconds)
+    cpu_seconds = math.ceil(budgets.seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+    signal.setitimer(signal.ITIMER_REAL, budgets.seconds)
     sys.addaudithook(_refuse_network)
     try:
         report = validate_delivery(path)
@@ -143,5 +145,5 @@ def _run(path: Path, answer: Path, budgets: Budgets) -> int:
 
 
 if __name__ == "__main__":
-    given = [int(number) for number in sys.argv[3:6]]
-    sys.exit(_run(Path(sys.argv[1]), Path(sys.argv[2]), Budgets(*given)))
+    given = Budgets(float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    sys.exit(_run(Path(sys.argv[1]), Path(sys.argv[2]), given))
