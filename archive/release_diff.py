@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate
 
-from archive.errors import NotFoundError
 from archive.models import Release, Released
 from archive.services import released_models
 
@@ -52,21 +51,6 @@ class ReleaseDifference:
         return not self.tables and self.maps is None
 
 
-def find_release(name: str) -> Release:
-    """Return a release by name.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none; names the known ones.
-    """
-    release = Release.objects.filter(name=name).first()
-    if release is None:
-        known = ", ".join(Release.objects.values_list("name", flat=True)[:10]) or "none"
-        raise NotFoundError(f"there is no release {name!r}; known are {known}")
-    return release
-
-
 def compare_releases(
     before: Release | None, after: Release, *, source_id: str = "", table: str = "", max_rows: int = MAX_SHOWN_ROWS
 ) -> ReleaseDifference:
@@ -87,7 +71,7 @@ def compare_releases(
     rows: list[RowDifference] = []
     for model in released_models():
         name = model._meta.db_table.removeprefix("archive_")
-        if model._meta.abstract or (table and table != name) or not _has_source(model, source_id):
+        if (table and table != name) or not _has_source(model, source_id):
             continue
         for difference in _compare_table(model, name, before, after, source_id):
             counts = tables.setdefault(name, TableDifference())

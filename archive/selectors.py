@@ -27,6 +27,21 @@ def current_release() -> Release | None:
     return current.release if current else None
 
 
+def find_release(name: str) -> Release:
+    """Return a release by name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none; names the known ones.
+    """
+    release = Release.objects.filter(name=name).first()
+    if release is None:
+        known = ", ".join(Release.objects.values_list("name", flat=True)[:10]) or "none"
+        raise NotFoundError(f"there is no release {name!r}; known are {known}")
+    return release
+
+
 def rows_of_release(model: type[RowT], release: Release | None) -> QuerySet[RowT]:
     """Return the rows of a table that are valid in `release` (None: no rows)."""
     if release is None:

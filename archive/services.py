@@ -17,17 +17,18 @@ from uuid import uuid4
 import numpy as np
 import psycopg
 import yaml
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, models, transaction
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from archive.errors import BusyError, NotFoundError, UsageError
+from archive.errors import BusyError, UsageError
 from archive.healpix import hpx29, unit_vector
 from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Release, Released
 from archive.published import load_tables
 from archive.published_sql import create_statements, drop_statements
-from archive.selectors import current_map_version, current_release
+from archive.selectors import current_map_version, current_release, find_release
 from archive.skymaps import FloatMap, SkyMap, write_version
 
 REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
@@ -120,7 +121,7 @@ class Publication:
             raise UsageError(f"delivery {delivery_id} brought sky maps; deliver other maps, or roll back to a release")
         total = 0
         with _open_cursor() as cursor:
-            for model in (model for model in released_models() if not model._meta.abstract):
+            for model in released_models():
                 names = {"table": sql.Identifier(model._meta.db_table)}
                 ended = _execute(cursor, _END_DELIVERY, names, {"release": self.release.number, "old": delivery_id})
                 if ended:
@@ -189,11 +190,7 @@ def roll_back_to(release_name: str) -> Release:
     """
     with transaction.atomic():
         _lock_publications()
-        release = Release.objects.filter(name=release_name).first()
-        if release is None:
-            known = ", ".join(Release.objects.values_list("name", flat=True)[:10]) or "none"
-            msg = f"there is no release {release_name!r}; known are {known}"
-            raise NotFoundError(msg)
+        release = find_release(release_name)
         CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
     return release
 
@@ -248,12 +245,9 @@ def publish_tables() -> None:
 
 
 def released_models() -> list[type[Released]]:
-    """Return every model whose rows belong to releases."""
-    return sorted(Released.__subclasses__() + _grandchildren(), key=lambda model: model.__name__)
-
-
-def _grandchildren() -> list[type[Released]]:
-    return [leaf for child in Released.__subclasses__() for leaf in child.__subclasses__()]
+    """Return every model with a table whose rows belong to releases, by name."""
+    models_of_archive = apps.get_app_config("archive").get_models()
+    return sorted((m for m in models_of_archive if issubclass(m, Released)), key=lambda model: model.__name__)
 
 
 @contextmanager
@@ -306,7 +300,7 @@ def _abandon_newer(previous: Release | None, release: Release) -> None:
         return
     values = {"base": base, "release": release.number}
     with _open_cursor() as cursor:
-        for model in (m for m in released_models() if not m._meta.abstract):
+        for model in released_models():
             columns = _data_columns(model)
             names = {
                 "table": sql.Identifier(model._meta.db_table),

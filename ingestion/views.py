@@ -5,8 +5,8 @@ from django.shortcuts import render
 
 from archive.errors import NotFoundError, UsageError
 from archive.models import AuditEntry, Delivery, Product, Release, SignOff, Submission, Withdrawal
-from archive.release_diff import MAX_SHOWN_ROWS, compare_releases, find_release
-from archive.selectors import current_release
+from archive.release_diff import MAX_SHOWN_ROWS, compare_releases
+from archive.selectors import current_release, find_release
 from ingestion.gates import missing_signatures
 from ingestion.rules import SEVERITIES
 

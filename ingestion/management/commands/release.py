@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from archive.audit import record
 from archive.models import Release
-from archive.release_diff import ReleaseDifference, compare_releases, find_release
-from archive.selectors import current_release
+from archive.release_diff import ReleaseDifference, compare_releases
+from archive.selectors import current_release, find_release
 from archive.services import roll_back_to
 
 

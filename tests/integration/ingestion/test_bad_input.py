@@ -27,7 +27,7 @@ def state(settings):
     from archive.models import CurrentRelease, Delivery, Release
     from archive.services import released_models
 
-    counts = {model.__name__: model.objects.count() for model in released_models() if not model._meta.abstract}
+    counts = {model.__name__: model.objects.count() for model in released_models()}
     return (
         counts,
         Release.objects.count(),

@@ -26,7 +26,8 @@ def ingest(path):
 
 
 def compare(before, after, **options):
-    from archive.release_diff import compare_releases, find_release
+    from archive.release_diff import compare_releases
+    from archive.selectors import find_release
 
     return compare_releases(find_release(before), find_release(after), **options)
 
