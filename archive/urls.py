@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("archive.website.urls")),
+    path("", include("archive.accounts.urls")),
     path("api/v1/", include("archive.api.urls")),
     path("", include("hips.moc_urls")),
     path("hips/", include("hips.urls")),

@@ -1,5 +1,6 @@
 """Models of the archive, one module per aggregate."""
 
+from archive.models.account import ApiToken
 from archive.models.catalogue import (
     Catalogue,
     CatalogueRelease,
@@ -19,6 +20,7 @@ from archive.models.release import CurrentRelease, Delivery, Release, Released
 from archive.models.source import Source, SourceName
 
 __all__ = [
+    "ApiToken",
     "AuditEntry",
     "Catalogue",
     "CatalogueRelease",

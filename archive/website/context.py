@@ -8,7 +8,7 @@ from archive.selectors import current_release
 
 
 def archive_context(request: HttpRequest) -> dict[str, object]:
-    """Give templates `release`, `has_simulated` and `public_url`."""
+    """Give templates `release`, `has_simulated`, `public_url` and `signup_open`."""
     del request
     release = current_release()
     simulated = Delivery.objects.filter(simulated=True, release__number__lte=release.number) if release else None
@@ -16,4 +16,5 @@ def archive_context(request: HttpRequest) -> dict[str, object]:
         "release": release,
         "has_simulated": bool(simulated and simulated.exists()),
         "public_url": settings.PUBLIC_URL,
+        "signup_open": settings.SIGNUP_OPEN,
     }

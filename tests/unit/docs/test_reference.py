@@ -113,7 +113,7 @@ def list_routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, 
 
 def test_every_address_is_documented_and_no_other(checkout):
     rows = re.findall(
-        r"^\| `(/\S*)`.*\| `([a-z0-9-]+)` \|$", read_page(checkout, "reference/endpoints.md"), re.MULTILINE
+        r"^\| `(/\S*)`.*\| `([a-z0-9_-]+)` \|$", read_page(checkout, "reference/endpoints.md"), re.MULTILINE
     )
     documented = {name for _, name in rows}
     named = {name for name, _ in list_routes(get_resolver()) if name}
