@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 
 SWEEP_EVERY_S = 5.0
 EXPIRE_EVERY_S = 60.0
+CLEAR_SESSIONS_EVERY_S = 3_600.0
 
 
 def make_broker_options() -> dict[str, object]:
@@ -47,6 +48,11 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "archive.tasks.sweep_task", "schedule": SWEEP_EVERY_S, "options": {"expires": SWEEP_EVERY_S}},
+        "expired-sessions": {
+            "task": "archive.tasks.clear_sessions_task",
+            "schedule": CLEAR_SESSIONS_EVERY_S,
+            "options": {"expires": CLEAR_SESSIONS_EVERY_S},
+        },
         "expired-jobs": {
             "task": "vo.uws.tasks.remove_expired_jobs_task",
             "schedule": EXPIRE_EVERY_S,

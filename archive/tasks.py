@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.management import call_command
 from kombu.exceptions import OperationalError
 
 from archive.celery import app
@@ -23,6 +24,12 @@ def sweep_task() -> None:
     sweep_jobs()
     if count_waiting():
         nudge()
+
+
+@app.task(soft_time_limit=60)
+def clear_sessions_task() -> None:
+    """Remove the sessions of accounts that have expired."""
+    call_command("clearsessions")
 
 
 def nudge() -> None:

@@ -185,3 +185,14 @@ def test_a_new_password_ends_open_sessions(client, maria, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("another-crab-nebula-7\n"))
     call_command("account", "password", "maria", stdout=io.StringIO())
     assert client.get("/account").status_code == 302
+
+
+def test_expired_sessions_are_removed(client, maria):
+    from django.contrib.sessions.models import Session
+
+    from archive.tasks import clear_sessions_task
+
+    log_in(client)
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    clear_sessions_task()
+    assert not Session.objects.exists()
