@@ -1,22 +1,16 @@
-"""Bytes of tiles: FITS and PNG, written by hand because a tile takes microseconds and a library milliseconds."""
+"""FITS bytes of tiles, written by hand because a tile takes microseconds and a library milliseconds."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
 _FITS_BLOCK = 2880
 _CARD_TEXT = 68
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_TRANSPARENT_FIRST = b"\x00"
-_PNG_GREY_TRANSPARENT = b"\x00\x00"
 _FACE_LATITUDE = (45.0, 0.0, -45.0)
 
 
@@ -81,50 +75,6 @@ def encode_fits_ranges(ranges: NDArray[np.int64], cards: Mapping[str, str | int 
     data = ranges.astype(">i8").tobytes()
     primary = _header_bytes([*_EMPTY_PRIMARY, f"EXTEND  = {'T':>20}"])
     return b"".join((primary, _header_bytes(table), data, b"\x00" * (-len(data) % _FITS_BLOCK)))
-
-
-def encode_png(indices: NDArray[np.uint8], palette: bytes | None = None) -> bytes:
-    """PNG of one byte a pixel, in which the value 0 is transparent.
-
-    Parameters
-    ----------
-    indices : (height, width), uint8
-    palette : bytes of length 768, optional
-        Red, green, blue of the 256 values; grey where absent.
-
-    References
-    ----------
-    PNG, third edition (W3C 2025), sections 5, 9.2 (filter 0) and 11 (IHDR, PLTE, tRNS, IDAT, IEND).
-    """
-    height, width = indices.shape
-    lines = np.zeros((height, width + 1), dtype=np.uint8)
-    lines[:, 1:] = indices
-    colour_type = 0 if palette is None else 3
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
-    if palette is None:
-        chunks.append(_chunk(b"tRNS", _PNG_GREY_TRANSPARENT))
-    else:
-        chunks += [_chunk(b"PLTE", palette), _chunk(b"tRNS", _PNG_TRANSPARENT_FIRST)]
-    chunks += [_chunk(b"IDAT", isal_zlib.compress(lines, 1)), _chunk(b"IEND", b"")]
-    return _PNG_SIGNATURE + b"".join(chunks)
-
-
-def encode_rgba_png(colours: NDArray[np.uint8]) -> bytes:
-    """PNG of four bytes a pixel: red, green, blue and opacity.
-
-    Parameters
-    ----------
-    colours : (height, width, 4), uint8
-    """
-    height, width, _ = colours.shape
-    lines = np.zeros((height, 4 * width + 1), dtype=np.uint8)
-    lines[:, 1:] = colours.reshape(height, 4 * width)
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0))
-    return _PNG_SIGNATURE + header + _chunk(b"IDAT", isal_zlib.compress(lines, 1)) + _chunk(b"IEND", b"")
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return b"".join((struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))))
 
 
 def _mandatory_cards(columns: int, rows: int) -> list[str]:

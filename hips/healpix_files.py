@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from archive.errors import UsageError
 from archive.healpix import pixels_nested
+from archive.pictures import GALACTIC_TO_ICRS
 from archive.skymaps import MAX_ORDER
-from hips.preview import GALACTIC_TO_ICRS
 from hips.tiles import UNSEEN
 
 _CHUNK = 1 << 20

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archive.errors import UsageError
 from archive.formats import headers
 from archive.formats.findings import FormatError
-from hips.preview import GALACTIC_TO_ICRS
+from archive.pictures import GALACTIC_TO_ICRS
 from hips.resample import FloatArray, SkyImage
 
 _QUANTITY = {

@@ -20,11 +20,12 @@ from django.conf import settings
 from archive import selectors
 from archive.errors import NotFoundError, UnavailableError, UsageError
 from archive.models import Release
+from archive.pictures import encode_png
 from archive.skymaps import MANIFEST, MapVersion, open_version
 from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
 from hips.cutouts import Region, cut, encode_cutout
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
-from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_png
+from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile
 from hips.moc import Coverage, encode_moc, observed_coverage
 from hips.preview import read_preview
 from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties

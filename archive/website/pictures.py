@@ -1,7 +1,5 @@
-"""Pictures drawn from the archive's own numbers: sky exposure and map cut-outs, as PNG without another library."""
+"""Pictures drawn from the archive's own numbers: sky exposure and map cut-outs."""
 
-import struct
-import zlib
 from functools import lru_cache
 
 import numpy as np
@@ -14,14 +12,14 @@ from numpy.typing import NDArray
 
 from archive.healpix import HPX_ORDER, unit_vector
 from archive.models import Release, ScienceWindow
+from archive.pictures import encode_png, mollweide_sky
 from archive.selectors import rows_of_release
 from archive.skymaps import MapVersion, SkyMap
-from archive.website.frames import icrs_from_galactic
 
 FloatArray = NDArray[np.float64]
 
 COVERAGE_ORDER = 4
-COVERAGE_SHAPE = (360, 720)
+COVERAGE_WIDTH = 720
 # Radii of IBIS (Ubertini et al. 2003, A&A 411, L131), taken as round:
 # fully coded 8.3 x 8.0 deg, zero response 29.1 deg.
 FULLY_CODED_RADIUS_DEG = 4.1
@@ -40,34 +38,20 @@ def palette() -> NDArray[np.uint8]:
     )
 
 
-def encode_png(indices: NDArray[np.uint8]) -> bytes:
-    """Write a palette picture, first row on top (PNG, W3C 2003, sections 5 and 11)."""
-    height, width = indices.shape
-    raw = b"".join(b"\x00" + row.tobytes() for row in indices)
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
-    colours = chunk(b"PLTE", palette().tobytes())
-    return b"\x89PNG\r\n\x1a\n" + header + colours + chunk(b"IDAT", zlib.compress(raw, 6)) + chunk(b"IEND", b"")
-
-
 @lru_cache(maxsize=4)
 def coverage_png(release_number: int) -> bytes:
     """Draw the ISGRI exposure of all pointings of a release: Galactic, Mollweide, logarithmic, l = 0 in the middle."""
     release = Release.objects.get(number=release_number)
     exposure = sky_exposure(release)
-    lon, lat, inside = mollweide_grid(*COVERAGE_SHAPE)
-    ra, dec = icrs_from_galactic(lon[inside], lat[inside])
+    ra, dec, inside = mollweide_sky(COVERAGE_WIDTH)
     pixels, weights = bilinear_interpolation(Longitude(ra, units.deg), Latitude(dec, units.deg), COVERAGE_ORDER)
     values = np.sum(exposure[np.asarray(pixels)] * np.asarray(weights), axis=1)
-    picture = np.zeros(COVERAGE_SHAPE, dtype=np.uint8)
+    picture = np.zeros(inside.shape, dtype=np.uint8)
     if values.max(initial=0.0) > 0:
         floor = max(1e3, float(values.max()) / 1e4)
         level = np.log(np.maximum(values, floor) / floor) / np.log(values.max() / floor)
         picture[inside] = (12 + 243 * level).astype(np.uint8)
-    return encode_png(picture)
+    return encode_png(picture, palette().tobytes(), transparent=False)
 
 
 def sky_exposure(release: Release) -> FloatArray:
@@ -96,20 +80,6 @@ def sky_exposure(release: Release) -> FloatArray:
     return exposure
 
 
-def mollweide_grid(height: int, width: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Return longitude (0 in the middle, rising to the left), latitude in degrees, and which pixels lie on the sky.
-
-    Snyder 1987, USGS PP 1395, equations 31-1 to 31-7.
-    """
-    x = (2.0 * (np.arange(width) + 0.5) / width - 1.0)[None, :]
-    y = (1.0 - 2.0 * (np.arange(height) + 0.5) / height)[:, None]
-    inside = x**2 + y**2 < 1.0
-    theta = np.arcsin(y)
-    lat = np.degrees(np.arcsin((2.0 * theta + np.sin(2.0 * theta)) / np.pi)) + 0.0 * x
-    lon = -180.0 * x / np.cos(theta)
-    return np.where(inside, lon, 0.0) % 360.0, np.where(inside, lat, 0.0), inside
-
-
 def cut_png(version: MapVersion, sky_map: SkyMap, ra: float, dec: float, side_deg: float, pixels: int = 360) -> bytes:
     """Draw a tangent-plane cut-out of a map around a position, north up, east to the left; dark where not observed."""
     offset = np.tan(np.radians(side_deg / 2.0)) * (2.0 * (np.arange(pixels) + 0.5) / pixels - 1.0)
@@ -126,7 +96,7 @@ def cut_png(version: MapVersion, sky_map: SkyMap, ra: float, dec: float, side_de
         low, high = np.percentile(picture[seen], (10.0, 99.7))
         level = np.clip((picture - low) / max(high - low, 1e-30), 0.0, 1.0)
         indices[seen] = (10 + 245 * np.sqrt(level[seen])).astype(np.uint8)
-    return encode_png(indices)
+    return encode_png(indices, palette().tobytes(), transparent=False)
 
 
 def deproject(east: FloatArray, north: FloatArray, ra: float, dec: float) -> tuple[FloatArray, FloatArray]:

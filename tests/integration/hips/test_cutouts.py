@@ -11,7 +11,7 @@ from cdshealpix.nested import lonlat_to_healpix
 
 from hips.cutouts import PROJECTIONS
 from tests.support.archive_rows import deliver
-from tests.unit.hips.test_encoding import decode_png
+from tests.support.png import decode_png
 
 CUT = "/api/v1/cutout?survey=isgri-20-40-flux"
 

@@ -9,7 +9,7 @@ from mocpy import MOC
 
 from hips.properties import parse_properties
 from hips.tiles import tile_positions
-from tests.unit.hips.test_encoding import decode_png
+from tests.support.png import decode_png
 
 FLUX = "/hips/isgri-20-40-flux"
 

@@ -1,8 +1,6 @@
-"""FITS bytes read back by astropy, PNG bytes by an independent decoder written here from the PNG standard."""
+"""FITS bytes read back by astropy."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -11,31 +9,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from cdshealpix.nested import lonlat_to_healpix
 
-from hips import cuts, encoding, tiles
-
-
-def decode_png(body: bytes) -> tuple[np.ndarray, dict[bytes, bytes]]:
-    assert body[:8] == b"\x89PNG\r\n\x1a\n"
-    chunks: dict[bytes, bytes] = {}
-    place = 8
-    while place < len(body):
-        (length,) = struct.unpack(">I", body[place : place + 4])
-        name, content = body[place + 4 : place + 8], body[place + 8 : place + 8 + length]
-        (crc,) = struct.unpack(">I", body[place + 8 + length : place + 12 + length])
-        assert crc == zlib.crc32(name + content)
-        assert name not in chunks
-        chunks[name] = content
-        place += 12 + length
-    assert next(iter(chunks)) == b"IHDR"
-    assert list(chunks)[-1] == b"IEND"
-    width, height, depth, colour_type, *rest = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
-    assert depth == 8
-    assert rest == [0, 0, 0]
-    channels = {0: 1, 3: 1, 6: 4}[colour_type]
-    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + width * channels)
-    assert (lines[:, 0] == 0).all()
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    return lines[:, 1:].reshape(shape), chunks
+from hips import encoding, tiles
 
 
 @pytest.mark.parametrize("order", [7, 9])
@@ -80,25 +54,3 @@ def test_metadata_is_a_header_of_plain_text():
         header = file[0].header
     assert header["OBJECT"].startswith("It's ? ''")
     assert (header["E_MIN"], header["HPXORDER"]) == (20.5, 9)
-
-
-def test_grey_png_reads_back_and_zero_is_transparent():
-    indices = np.random.default_rng(3).integers(0, 256, (64, 64)).astype(np.uint8)
-    decoded, chunks = decode_png(encoding.encode_png(indices))
-    np.testing.assert_array_equal(decoded, indices)
-    assert chunks[b"tRNS"] == b"\x00\x00"
-
-
-@pytest.mark.parametrize("name", list(cuts.COLOUR_MAPS)[1:])
-def test_palette_png_carries_the_colour_map(name):
-    palette = cuts.make_palette(name)
-    decoded, chunks = decode_png(encoding.encode_png(np.eye(8, dtype=np.uint8), palette))
-    np.testing.assert_array_equal(decoded, np.eye(8))
-    assert chunks[b"PLTE"] == palette
-    assert chunks[b"tRNS"] == b"\x00"
-
-
-def test_colour_png_reads_back():
-    colours = np.random.default_rng(3).integers(0, 256, (8, 16, 4)).astype(np.uint8)
-    decoded, _ = decode_png(encoding.encode_rgba_png(colours))
-    np.testing.assert_array_equal(decoded, colours)
