@@ -7,13 +7,17 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.accounts.roles import is_archive_scientist, list_teams
 from archive.accounts.tokens import LONGEST_LIFETIME_D, create_token
-from archive.errors import NotFoundError, UsageError
+from archive.accounts.watches import MOST_RADIUS_DEG, add_watch, list_watches, mark_seen, remove_watch
+from archive.errors import ArchiveError, NotFoundError, UsageError
+from archive.faults import find_fault
 from archive.models import ApiToken
+from archive.website.request_values import read_number
 
 LIFETIMES_D = (7, 30, 90, LONGEST_LIFETIME_D)
 
@@ -25,6 +29,7 @@ def _render(request: HttpRequest, status: int = 200, **extra: object) -> HttpRes
         "teams": list_teams(request.user),
         "is_archive_scientist": is_archive_scientist(request.user),
         "lifetimes": LIFETIMES_D,
+        "watches": list_watches(cast("AbstractUser", request.user)),
         **extra,
     }
     return render(request, "account/account.html", context, status=status)
@@ -64,3 +69,31 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     if not removed:
         raise NotFoundError("you have no such token; it may have been revoked before")
     return redirect("account")
+
+
+@require_POST
+@login_required
+def add(request: HttpRequest) -> HttpResponse:
+    """Watch a source or a circle on the sky."""
+    try:
+        radius = read_number(request.POST, "radius", 0.0, MOST_RADIUS_DEG)
+        add_watch(cast("AbstractUser", request.user), request.POST.get("q", ""), 1.0 if radius is None else radius)
+    except ArchiveError as error:
+        return _render(request, status=find_fault(error).status, error=str(error))
+    return redirect(f"{reverse('account')}#watches")
+
+
+@require_POST
+@login_required
+def seen(request: HttpRequest) -> HttpResponse:
+    """Mark all news as seen."""
+    mark_seen(cast("AbstractUser", request.user))
+    return redirect(f"{reverse('account')}#watches")
+
+
+@require_POST
+@login_required
+def remove(request: HttpRequest, watch_id: int) -> HttpResponse:
+    """Stop watching."""
+    remove_watch(cast("AbstractUser", request.user), watch_id)
+    return redirect(f"{reverse('account')}#watches")

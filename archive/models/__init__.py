@@ -1,6 +1,6 @@
 """Models of the archive, one module per aggregate."""
 
-from archive.models.account import ApiToken
+from archive.models.account import ApiToken, Watch
 from archive.models.catalogue import (
     Catalogue,
     CatalogueRelease,
@@ -48,5 +48,6 @@ __all__ = [
     "SpiCatalogueEntry",
     "StoredFile",
     "Submission",
+    "Watch",
     "Withdrawal",
 ]

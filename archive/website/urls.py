@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.website.views import home, observations, products, search, sky, sources
+from archive.website.views import feeds, home, observations, products, search, sky, sources
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -24,6 +24,9 @@ urlpatterns = [
     path("sky", sky.sky, name="sky"),
     path("sky/marks.json", sky.sky_marks, name="sky-marks"),
     path("releases/", home.releases, name="releases"),
+    path("feeds/releases.atom", feeds.releases, name="release-feed"),
+    path("feeds/sources/<str:source_id>.atom", feeds.source, name="source-feed"),
+    path("feeds/region.atom", feeds.region, name="region-feed"),
     path("about", home.about, name="about"),
     path("status", home.status, name="status"),
     path("coverage.png", home.coverage, name="coverage"),
