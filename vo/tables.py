@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
+from django.conf import settings
 from psycopg import sql
 
 from archive.errors import ArchiveError
 from vo.adql.postgres import write_query
 from vo.adql.resolved import OutputColumn
+from vo.datalink.descriptors import service_descriptors
 from vo.tap import executor, rows
 from vo.tap.executor import Run
 from vo.tap.services import resolve_text
@@ -30,7 +32,12 @@ def quote_text(text: str) -> str:
 
 
 def stream_table(
-    query: str, *, maxrec: int, present: Present = lambda column: column, infos: Iterable[Info] = ()
+    query: str,
+    *,
+    maxrec: int,
+    present: Present = lambda column: column,
+    infos: Iterable[Info] = (),
+    cutouts: bool = True,
 ) -> Iterator[bytes]:
     """Run an ADQL query and return its result as VOTable 1.4 in TABLEDATA, once the first rows are there.
 
@@ -44,13 +51,15 @@ def stream_table(
         Changes what the document says of a column (UCD, utype), not its values.
     infos
         INFO elements before the table.
+    cutouts
+        Whether any of the products in the result can be cut; see `vo.datalink.descriptors`.
 
     Raises
     ------
     ArchiveError
         If the query cannot be run; a failure after the first rows is an INFO after the table.
     """
-    content = _write(query, maxrec, present, tuple(infos))
+    content = _write(query, maxrec, present, tuple(infos), cutouts=cutouts)
     first = next(content)
     return _after(first, content)
 
@@ -61,7 +70,7 @@ def _after(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
         yield from content
 
 
-def _write(query: str, maxrec: int, present: Present, infos: tuple[Info, ...]) -> Iterator[bytes]:
+def _write(query: str, maxrec: int, present: Present, infos: tuple[Info, ...], *, cutouts: bool) -> Iterator[bytes]:
     resolved = resolve_text(query)
     inner = write_query(resolved, limit=maxrec + 1 if maxrec else 0)
     statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.tabledata_row(resolved.columns), inner)
@@ -85,4 +94,5 @@ def _write(query: str, maxrec: int, present: Present, infos: tuple[Info, ...]) -
         if not started:
             raise
         status = [Info("QUERY_STATUS", "ERROR", str(error))]
-    yield table_foot(status, serialization=_SERIALIZATION)
+    resources = service_descriptors(map(present, resolved.columns), settings.PUBLIC_URL, cutouts=cutouts)
+    yield table_foot(status, serialization=_SERIALIZATION, resources=resources)

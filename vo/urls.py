@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from vo.datalink import views as datalink
+from vo.products import views as products
 from vo.scs import views as scs
 from vo.sia import views as sia
 from vo.ssa import views as ssa
@@ -13,6 +14,7 @@ urlpatterns = [
     path("datalink/links/", datalink.links),
     path("datalink/package", datalink.package, name="datalink-package"),
     path("datalink/capabilities", datalink.capabilities, name="datalink-capabilities"),
+    path("votable/<str:product_id>", products.votable, name="product-votable"),
     path("scs/<str:name>", scs.cone, name="scs"),
     path("scs/<str:name>/capabilities", scs.capabilities, name="scs-capabilities"),
     path("sia2/query", sia.query, name="sia2"),

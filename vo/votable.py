@@ -15,13 +15,15 @@ CONTENT_TYPE = "application/x-votable+xml"
 _NCNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-_HEAD = (
+VOTABLE_START = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3" '
     'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
     'xsi:schemaLocation="http://www.ivoa.net/xml/VOTable/v1.3 http://www.ivoa.net/xml/VOTable/v1.3">\n'
-    '<RESOURCE type="results">\n'
 )
+"""Everything before the first RESOURCE."""
+
+_HEAD = f'{VOTABLE_START}<RESOURCE type="results">\n'
 _FOOT = "</RESOURCE>\n</VOTABLE>\n"
 
 
@@ -90,10 +92,14 @@ def table_head(columns: Iterable[OutputColumn], infos: Iterable[Info] = (), *, s
     return "".join(parts).encode()
 
 
-def table_foot(infos: Iterable[Info] = (), *, serialization: str) -> bytes:
-    """Return everything after the last row; `infos` stand after the table (overflow, late errors)."""
+def table_foot(infos: Iterable[Info] = (), *, serialization: str, resources: str = "") -> bytes:
+    """Return everything after the last row; `infos` stand after the table (overflow, late errors).
+
+    `resources` are further RESOURCE elements, after the results: service descriptors.
+    """
     end = "</TABLEDATA>\n</DATA>\n" if serialization == "TABLEDATA" else "\n</STREAM>\n</BINARY2>\n</DATA>\n"
-    return f"{end}</TABLE>\n{''.join(info.xml() for info in infos)}{_FOOT}".encode()
+    status = "".join(info.xml() for info in infos)
+    return f"{end}</TABLE>\n{status}</RESOURCE>\n{resources}</VOTABLE>\n".encode()
 
 
 def metadata_document(columns: Iterable[OutputColumn], infos: Iterable[Info], *, after: Iterable[Info]) -> str:
@@ -116,18 +122,21 @@ def _reference(column: OutputColumn) -> str:
     return ""
 
 
+def field_id(column: OutputColumn) -> str:
+    """Return the ID of the FIELD of a column, to which other elements refer; '' if its name cannot be one."""
+    return column.name if _NCNAME.fullmatch(column.name) and column.name not in {"ICRS", "MJD_TT"} else ""
+
+
 def _field(column: OutputColumn) -> str:
     meta = column.meta
     attributes = {
-        "ID": column.name if _NCNAME.fullmatch(column.name) else "",
+        "ID": field_id(column),
         "name": column.name,
         "datatype": meta.datatype,
     }
     for name in ("arraysize", "unit", "ucd", "utype", "xtype"):
         attributes[name] = getattr(meta, name) or ""
     attributes["ref"] = _reference(column)
-    if attributes["ID"] in {"ICRS", "MJD_TT"}:
-        attributes["ID"] = ""
     written = "".join(f" {name}={_attribute(value)}" for name, value in attributes.items() if value)
     if not meta.description:
         return f"<FIELD{written}/>\n"

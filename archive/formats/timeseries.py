@@ -54,6 +54,8 @@ class TimeSeries:
         Names of the files a series was put together from (IN_1, IN_2, ...).
     findings
         What a reader of the numbers should know.
+    problems, problems_meaning
+        Flags of each point (column PROBLEMS of the OMC; 0 none) and what its TCOMM says of their bits.
     """
 
     hdu: str
@@ -79,6 +81,8 @@ class TimeSeries:
     inputs: tuple[str, ...]
     simulated: bool
     findings: tuple[Finding, ...]
+    problems: NDArray[np.int64] | None = None
+    problems_meaning: str = ""
 
     def __len__(self) -> int:
         return len(self.time_mjd_tt)
@@ -190,7 +194,15 @@ def _read_hdu(file: FitsFile, index: int) -> TimeSeries:
         inputs=_inputs(header),
         simulated=headers.is_simulated(header),
         findings=tuple(findings),
+        problems=column(hdu, names["PROBLEMS"], label).astype(np.int64) if "PROBLEMS" in names else None,
+        problems_meaning=_comment(hdu, "PROBLEMS"),
     )
+
+
+def _comment(hdu: AnyHdu, name: str) -> str:
+    """Return what TCOMM says of a column; '' where there is neither."""
+    upper = [one.upper() for one in hdu.columns.names]
+    return (headers.text(hdu.header, f"TCOMM{upper.index(name) + 1}") or "") if name in upper else ""
 
 
 def column(hdu: AnyHdu, name: str, label: str) -> FloatArray:

@@ -10,6 +10,7 @@ from functools import lru_cache
 import orjson
 import psycopg
 from psycopg import sql
+from django.conf import settings
 
 from archive.errors import ArchiveError
 from archive.published import Table, load_tables
@@ -18,6 +19,7 @@ from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
 from vo.adql.resolver import resolve_query
 from vo.tap import executor, rows
+from vo.datalink.descriptors import service_descriptors
 from vo.tap.arrow import write_arrow, write_parquet
 from vo.tap.errors import QueryFailedError
 from vo.tap.executor import Run
@@ -168,7 +170,28 @@ def _write_votable(
         if not started or run.raise_late:
             raise
         status = [Info("QUERY_STATUS", "ERROR", str(error))]
-    yield table_foot(status, serialization=serialization)
+    resources = service_descriptors(columns, settings.PUBLIC_URL)
+    yield table_foot(status, serialization=serialization, resources=resources)
+
+
+_VOTABLE_ROWS: Mapping[str, Callable[[rows.Columns], sql.Composable]] = {
+    "BINARY2": rows.binary2_row,
+    "BINARY": rows.binary_row,
+    "TABLEDATA": rows.tabledata_row,
+}
+
+
+def _write_compressed(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
+) -> Iterator[bytes]:
+    """Write a VOTable as a gzip file, piece by piece."""
+    packer = zlib.compressobj(level=4, wbits=31)
+    plain = replace(request, result_format=find_format("votable"))
+    with closing(_write_votable(columns, inner, plain, run)) as content:  # pyright: ignore[reportArgumentType]  # a generator
+        for chunk in content:
+            if packed := packer.compress(chunk):
+                yield packed
+    yield packer.flush()
 
 
 def _write_separated(
