@@ -12,6 +12,7 @@ MANIFEST_NAME = "manifest-sha256.txt"
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_SAID = 20
 _FILE_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,67}")
+_FILE_NAME_OF_OLD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,67}")
 
 
 def check_names(label: Label, names: list[str], profile_of: dict[str, str | None]) -> list[Finding]:
@@ -30,7 +31,18 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
         claims = [entry for entry in label.patterns if fnmatch.fnmatchcase(name, entry.pattern)]
         for entry in claims:
             matched[entry.pattern] = matched.get(entry.pattern, 0) + 1
-        if not _FILE_NAME.fullmatch(name):
+        if not _FILE_NAME.fullmatch(name) and _FILE_NAME_OF_OLD.fullmatch(name):
+            findings.append(
+                Finding(
+                    "FILE-CASE",
+                    "error",
+                    "the file name has capitals or a plus sign",
+                    path=name,
+                    expected="1 to 68 of a-z 0-9 . _ -, no folder",
+                    fix="Rename the file, and what names it (RESPFILE, ANCRFILE).",
+                )
+            )
+        elif not _FILE_NAME.fullmatch(name):
             findings.append(
                 Finding(
                     "FILE-NAME",

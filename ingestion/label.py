@@ -12,17 +12,30 @@ from typing import Any
 import yaml
 
 from archive.formats.findings import Finding, FormatError, refuse
+from ingestion.people import is_orcid, is_paper
+from ingestion.waivers import LABEL_NAME, Waiver, parse_waivers
 
-LABEL_NAME = "delivery.yaml"
 FORMAT = 1
 MAX_LABEL_BYTES = 1 << 20
 RELEASE_TYPES = ("new", "update", "supersede", "withdraw")
 INSTRUMENTS = ("isgri", "picsit", "spi", "jemx1", "jemx2", "jemx", "ibis", "omc", "irem")
 REQUIRED = ("delivery_format", "delivery_id", "title", "team", "simulated", "licence", "files")
 RECOMMENDED = ("contact_role", "instruments", "collection", "software", "calibration")
-KEYS = (*REQUIRED, *RECOMMENDED, "description", "release_type", "supersedes", "reason", "expected_rows")
+COMMUNITY = ("kind", "creators", "papers")
+_OPTIONAL = ("description", "completeness", "release_type", "supersedes", "reason", "expected_rows", "waivers")
+KEYS = (*REQUIRED, *RECOMMENDED, *_OPTIONAL, *COMMUNITY)
+KINDS = ("team", "community", "archive")
+COMMUNITY_LICENCES = ("CC-BY-4.0", "CC0-1.0")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-_TEXTS = {"title": 200, "team": 80, "licence": 80, "contact_role": 120, "collection": 80, "reason": 1000}
+_TEXTS = {
+    "title": 200,
+    "team": 80,
+    "licence": 80,
+    "contact_role": 120,
+    "collection": 80,
+    "reason": 1000,
+    "completeness": 1000,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,8 @@ class Label:
     """What a team says of its delivery.
 
     `software` and `calibration` map a name to a version; `expected_rows` maps a published table to its number of rows.
+    `kind` says who answers for it: ``team`` (an instrument team), ``community`` or ``archive``; `creators` are ORCIDs,
+    `papers` DOIs or bibcodes. `completeness` is what the delivery leaves out, in words, '' = not stated.
     """
 
     delivery_id: str
@@ -57,6 +72,11 @@ class Label:
     software: Mapping[str, str] = field(default_factory=dict)
     calibration: Mapping[str, str] = field(default_factory=dict)
     expected_rows: Mapping[str, int] = field(default_factory=dict)
+    completeness: str = ""
+    waivers: tuple[Waiver, ...] = ()
+    kind: str = "team"
+    creators: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -71,6 +91,7 @@ def read_label(path: Path) -> Label:
     label = _parse(path)
     _check_known(label)
     _check_words(label)
+    _check_people(label)
     release_type = label.get("release_type", "new")
     replaced = label.get("supersedes", "")
     if release_type in {"supersede", "withdraw"} and not replaced:
@@ -113,6 +134,11 @@ def read_label(path: Path) -> Label:
         software=_versions(label, "software"),
         calibration=_versions(label, "calibration"),
         expected_rows=_expected_rows(label),
+        completeness=label.get("completeness") or "",
+        waivers=parse_waivers(label.get("waivers") or []),
+        kind=label.get("kind") or "team",
+        creators=tuple(label.get("creators") or ()),
+        papers=tuple(label.get("papers") or ()),
         findings=findings,
     )
 
@@ -229,6 +255,28 @@ def _check_words(label: dict[str, Any]) -> None:
             instruments,
             ", ".join(INSTRUMENTS),
         )
+
+
+def _check_people(label: dict[str, Any]) -> None:
+    kind = label.get("kind") or "team"
+    if kind not in KINDS:
+        raise _wrong("LABEL-KIND", "who answers for the delivery is unknown", "kind", kind, " or ".join(KINDS))
+    creators, papers = label.get("creators") or [], label.get("papers") or []
+    if not isinstance(creators, list) or not all(map(is_orcid, creators)):
+        expected = "a list of ORCIDs with right check digits, for example 0000-0002-1825-0097"
+        raise _wrong("LABEL-ORCID", "creators must be ORCIDs", "creators", creators, expected)
+    if not isinstance(papers, list) or not all(map(is_paper, papers)):
+        expected = "a list, for example 10.1051/0004-6361:20031443 or 2003A&A...411L.131U"
+        raise _wrong("LABEL-PAPER", "papers must be DOIs, bibcodes or arXiv numbers", "papers", papers, expected)
+    if kind != "community":
+        return
+    missing = [key for key in ("creators", "papers", "description") if not label.get(key)]
+    if missing:
+        message = "a community product needs its authors' ORCIDs, a paper and a description"
+        raise _wrong("LABEL-COMMUNITY", message, missing[0], None, "creators, papers and description")
+    if label["licence"] not in COMMUNITY_LICENCES:
+        message = "a community product needs a licence that lets everybody use it"
+        raise _wrong("LABEL-COMMUNITY", message, "licence", label["licence"], " or ".join(COMMUNITY_LICENCES))
 
 
 def _versions(label: dict[str, Any], key: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from archive.formats.findings import Finding, FormatError
@@ -19,6 +20,7 @@ from ingestion.read import ReadFile, read_files
 from ingestion.rows import ReferenceRow, Row
 from ingestion.sources import Identification, KnownSource, identify_sources
 from ingestion.validate import check_simulated, join_rows
+from ingestion.waivers import apply_waivers
 
 _PROFILE_ORDER = {profile.name: number for number, profile in enumerate(PROFILES)}
 LOOSE_TEAM = "not stated"
@@ -73,6 +75,8 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
     grouped = _group(rows, identified, assembly)
     findings += _check_expected(label, grouped)
     in_products = {file.sha256 for file in assembly.files}
+    if label is not None:
+        findings = apply_waivers(findings, label.waivers, datetime.now(UTC).date())
     digest = _digest(claimed)
     return Plan(
         delivery_id=label.delivery_id if label else f"loose-{digest[:16]}",

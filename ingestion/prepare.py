@@ -1,6 +1,7 @@
 """What a team does before it hands over: write a label for a folder, pack the folder as a bag."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -11,6 +12,7 @@ from ingestion.bag import write_bag
 from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, discover
 from ingestion.label import FORMAT, INSTRUMENTS, LABEL_NAME, read_label
+from ingestion.waivers import apply_waivers
 
 
 def write_label(folder: Path) -> tuple[Path, tuple[str, ...]]:
@@ -51,6 +53,11 @@ def write_label(folder: Path) -> tuple[Path, tuple[str, ...]]:
         "release_type: new       # new, update, supersede or withdraw",
         "# supersedes:           # with supersede and withdraw: the delivery_id replaced",
         "# reason:               # with withdraw: why; users will read it",
+        "completeness:           # optional: what the delivery leaves out, in words",
+        "# kind: community       # optional: team (default), community or archive; community needs creators and papers",
+        "# creators: []          # ORCIDs",
+        "# papers: []            # DOIs, bibcodes or arXiv numbers",
+        "# waivers: []           # rule, files, reason, by, expires of each; public",
         "software: {}            # names and versions, for example {OSA: '11.2'}",
         "calibration: {}         # likewise, for example {IC: '1.0'}",
         "licence:                # for example CC-BY-4.0",
@@ -92,6 +99,7 @@ def pack_delivery(folder: Path, output: Path | None) -> Path:
     if (folder / MANIFEST_NAME).exists():
         digests = {file.name: file.sha256 for file in found.files if file.name != MANIFEST_NAME}
         findings += check_manifest(folder / MANIFEST_NAME, digests)
+    findings = apply_waivers(findings, label.waivers, datetime.now(UTC).date())
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise UsageError(f"the delivery cannot be packed ({len(errors)} errors); the first: {errors[0]}")

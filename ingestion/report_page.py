@@ -1,5 +1,6 @@
 """The validator's report as text and as one HTML page that needs nothing beside it."""
 
+from collections.abc import Mapping
 from html import escape
 
 from archive.formats.findings import Finding
@@ -17,6 +18,8 @@ def describe_delivery(report: DeliveryReport) -> str:
         f"{len(report.files)} files, {describe_size(report.size_bytes)}; {counts}.",
     ]
     lines += [f"  {table}: {count:,} rows" for table, count in report.rows.items()]
+    lines += [f"Completeness: {report.completeness}"] if report.completeness else []
+    lines += [f"Waived: {waiver_words(waiver)}" for waiver in report.waivers]
     for code in report.codes:
         lines.append("")
         lines.append(f"{code.severity.upper()} {code.rule} x {code.count}")
@@ -26,6 +29,11 @@ def describe_delivery(report: DeliveryReport) -> str:
         lines += [f"  What to do: {code.remedy}"] if code.remedy else []
     lines += ["", f"Content {report.digest_sha256}", f"{report.validator}, rules {report.rules_sha256}"]
     return "\n".join(lines)
+
+
+def waiver_words(waiver: Mapping[str, str]) -> str:
+    """Say what is waived, where, until when, by whom and why."""
+    return f"{waiver['rule']} in {waiver['files']} until {waiver['expires']} by {waiver['by']}: {waiver['reason']}"
 
 
 def _plural(severity: str) -> str:
@@ -84,12 +92,18 @@ def render_delivery(report: DeliveryReport) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>'
         f'<h1>{title}: <span class="{verdict_class}">{report.verdict}</span></h1>'
         f"<p>{escape(report.title)}{simulated}<br>{len(report.files)} files, {describe_size(report.size_bytes)}; "
-        f"{counts}.</p>{''.join(map(_render_code, report.codes))}"
+        f"{counts}.</p>{_render_declared(report)}{''.join(map(_render_code, report.codes))}"
         f'<h2>Files</h2><div class="scroll"><table><thead><tr><th>File</th><th>Kind</th><th class="num">Size</th>'
         f"<th>Verdict</th></tr></thead><tbody>{files}</tbody></table></div>"
         f"<p>Content <code>{report.digest_sha256}</code><br>{escape(report.validator)}, rules "
         f"<code>{report.rules_sha256}</code></p></body></html>\n"
     )
+
+
+def _render_declared(report: DeliveryReport) -> str:
+    completeness = f"<p>Completeness: {escape(report.completeness)}</p>" if report.completeness else ""
+    waivers = "".join(f"<li>{escape(waiver_words(waiver))}</li>" for waiver in report.waivers)
+    return completeness + (f"<h2>Waivers</h2><ul>{waivers}</ul>" if waivers else "")
 
 
 def _render_code(code: CodeCount) -> str:

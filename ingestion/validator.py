@@ -52,8 +52,9 @@ class CodeCount:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The verdict on a delivery. Two runs over the same bytes with the same rules give the same report.
+    """The verdict on a delivery.
 
+    Two runs over the same bytes with the same rules give the same report, unless a waiver expires between them.
     `digest_sha256` identifies the content that was checked: every file of the payload with its name.
     """
 
@@ -69,6 +70,11 @@ class DeliveryReport:
     files: tuple[FileVerdict, ...]
     rows: Mapping[str, int]
     codes: tuple[CodeCount, ...]
+    kind: str = ""
+    completeness: str = ""
+    creators: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
+    waivers: tuple[Mapping[str, str], ...] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -143,6 +149,11 @@ def report_plan(plan: Plan, more: tuple[Finding, ...] = ()) -> DeliveryReport:
         files=_files(plan, findings),
         rows={table: len(rows) for table, rows in sorted(plan.rows.items())},
         codes=_codes(findings),
+        kind=label.kind if label else "",
+        completeness=label.completeness if label else "",
+        creators=label.creators if label else (),
+        papers=label.papers if label else (),
+        waivers=tuple({**asdict(one), "expires": str(one.expires)} for one in label.waivers) if label else (),
     )
 
 

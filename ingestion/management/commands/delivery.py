@@ -13,6 +13,8 @@ from ingestion import gates
 from ingestion.jobs import next_job
 from ingestion.prepare import pack_delivery, write_label
 from ingestion.progress import Progress
+from ingestion.rehearsal import describe_verdicts, judge, prepare_deliveries
+from ingestion.rehearsal_run import rehearse
 from ingestion.report_page import describe_delivery, render_delivery
 from ingestion.status import describe_submission
 from ingestion.validator import validate_delivery
@@ -45,6 +47,14 @@ class Command(BaseCommand):
         resume.add_argument("delivery_id")
         status = actions.add_parser("status", help="where deliveries stand")
         status.add_argument("delivery_id", nargs="?", help="one delivery, with its report (default: list all)")
+        rehearse = actions.add_parser(
+            "rehearse", help="take real files through all gates, roll back, publish again; in an empty archive only"
+        )
+        rehearse.add_argument("path", type=Path, help="the data directory")
+        rehearse.add_argument("--work", type=Path, required=True, help="a new folder for the packages")
+        rehearse.add_argument(
+            "--verdicts", action="store_true", help="only write the verdict on each file, as Markdown"
+        )
         for action in (submit, sign):
             action.add_argument("--by", required=True, metavar="NAME", help="who, for the audit log: a role or account")
         for action in (submit, sign, resume):
@@ -103,6 +113,14 @@ class Command(BaseCommand):
         self.stdout.write(describe_submission(submission))
         if submission.state in {gates.State.INVALID, gates.State.DAMAGED}:
             raise SystemExit(1)
+
+    def _rehearse(self, options: dict[str, Any]) -> None:
+        if options["verdicts"]:
+            deliveries, _ = prepare_deliveries(options["path"], options["work"])
+            self.stdout.write(describe_verdicts(judge(deliveries)), ending="")
+            return
+        for line in rehearse(options["path"], options["work"], Progress(self.stderr).say):
+            self.stdout.write(line)
 
     def _status(self, options: dict[str, Any]) -> None:
         if options["delivery_id"]:

@@ -1,0 +1,81 @@
+"""The rehearsal through all gates: submit, sign, publish, roll back, publish again, and count what is served."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from archive.errors import UsageError
+from archive.selectors import current_release, current_rows
+from archive.services import released_models, roll_back_to
+from ingestion import gates
+from ingestion.rehearsal import Rehearsed, prepare_deliveries
+
+Say = Callable[[str], None]
+
+
+def rehearse(data: Path, work: Path, say: Say) -> list[str]:
+    """Publish a data directory as team deliveries, go back to the first release, publish all again; say the figures.
+
+    Raises
+    ------
+    UsageError
+        If the archive holds a release already, a delivery is refused, or what is served differs afterwards.
+    """
+    if current_release() is not None:
+        raise UsageError("a rehearsal publishes and rolls back: run it in an archive that holds no release yet")
+    lines = []
+    first, left = prepare_deliveries(data, work / "first")
+    if left:
+        raise UsageError(f"ingestion/rehearsal.yaml names no delivery for {', '.join(left)}")
+    lines += [_hand_in(one, say) for one in first]
+    served = count_served()
+    newest = _current_name()
+    oldest = gates.find_submission(first[0].delivery_id).release
+    if oldest is None:
+        raise UsageError(f"{first[0].delivery_id} brought nothing, so there is no release to go back to")
+    roll_back_to(oldest.name)
+    back = count_served()
+    lines.append(f"rolled back from {newest} to {oldest.name}: {_words(back)}")
+    again, _ = prepare_deliveries(data, work / "again", suffix="-again")
+    lines += [_hand_in(one, say) for one in again]
+    if (now := count_served()) != served:
+        raise UsageError(f"published again, the archive serves {_words(now)}, and before it served {_words(served)}")
+    lines.append(f"published again as {_current_name()}, the same as {newest}: {_words(served)}")
+    return lines
+
+
+def _hand_in(delivery: Rehearsed, say: Say) -> str:
+    began, cpu = time.monotonic(), time.process_time()
+    submission = gates.receive(delivery.bag, actor="rehearsal team", say=say)
+    submission = gates.check(submission.pk, say=say)
+    if submission.state != gates.State.VALID:
+        errors = [code["examples"][0] for code in (submission.report or {})["codes"] if code["severity"] == "error"]
+        raise UsageError(f"{delivery.delivery_id} is refused: {errors[:1]}")
+    gates.sign(delivery.delivery_id, role="team", signer="rehearsal team")
+    gates.sign(delivery.delivery_id, role="archive", signer="rehearsal archive")
+    submission = gates.publish(submission.pk, say=say)
+    submission = gates.read_back(submission.pk, say=say)
+    if submission.state == gates.State.DAMAGED:
+        raise UsageError(
+            f"{delivery.delivery_id} was read back with errors: {(submission.verification or {})['errors']}"
+        )
+    files = f"{len(delivery.files) - len(delivery.refused)} files"
+    left_out = f", refused and left out: {', '.join(one.name for one in delivery.refused)}" if delivery.refused else ""
+    release = submission.release.name if submission.release else "no release"
+    seconds = f"{time.monotonic() - began:.1f} s, {time.process_time() - cpu:.1f} CPU s"
+    return f"{delivery.delivery_id}: {files}, {gates.State(submission.state).label}, {release}, {seconds}{left_out}"
+
+
+def _current_name() -> str:
+    release = current_release()
+    return release.name if release else ""
+
+
+def count_served() -> dict[str, int]:
+    """Return how many rows of each table the current release has."""
+    counts = {model.__name__: current_rows(model).count() for model in released_models()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
