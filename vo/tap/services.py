@@ -174,26 +174,6 @@ def _write_votable(
     yield table_foot(status, serialization=serialization, resources=resources)
 
 
-_VOTABLE_ROWS: Mapping[str, Callable[[rows.Columns], sql.Composable]] = {
-    "BINARY2": rows.binary2_row,
-    "BINARY": rows.binary_row,
-    "TABLEDATA": rows.tabledata_row,
-}
-
-
-def _write_compressed(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
-) -> Iterator[bytes]:
-    """Write a VOTable as a gzip file, piece by piece."""
-    packer = zlib.compressobj(level=4, wbits=31)
-    plain = replace(request, result_format=find_format("votable"))
-    with closing(_write_votable(columns, inner, plain, run)) as content:  # pyright: ignore[reportArgumentType]  # a generator
-        for chunk in content:
-            if packed := packer.compress(chunk):
-                yield packed
-    yield packer.flush()
-
-
 def _write_separated(
     columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
