@@ -18,6 +18,7 @@ from archive.models.observation import Observation, Proposal, ScienceWindow
 from archive.models.product import Product, ProductFile, StoredFile
 from archive.models.release import CurrentRelease, Delivery, Release, Released
 from archive.models.source import Source, SourceName
+from archive.models.usage import Feedback, UsageCount
 
 __all__ = [
     "ApiToken",
@@ -27,6 +28,7 @@ __all__ = [
     "CurrentRelease",
     "Delivery",
     "EnergyBand",
+    "Feedback",
     "GrbCatalogueEntry",
     "IbisCatalogueEntry",
     "Instrument",
@@ -48,6 +50,7 @@ __all__ = [
     "SpiCatalogueEntry",
     "StoredFile",
     "Submission",
+    "UsageCount",
     "Watch",
     "Withdrawal",
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.website.views import feeds, home, observations, products, search, sky, sources
+from archive.website.views import feeds, home, observations, products, search, sky, sources, tables, usage
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -21,9 +21,15 @@ urlpatterns = [
     path("products/<str:product_id>/points", products.product_points, name="product-points"),
     path("products/<str:product_id>/points.csv", products.product_csv, name="product-csv"),
     path("products/<str:product_id>/files/<str:file_name>", products.product_file, name="product-file"),
+    path("tables/", tables.table_list, name="tables"),
+    path("tables/<str:name>", tables.table_search, name="table"),
+    path("science-windows/", tables.science_windows, name="science-windows"),
+    path("catalogues/", tables.catalogues, name="catalogues"),
     path("sky", sky.sky, name="sky"),
     path("sky/marks.json", sky.sky_marks, name="sky-marks"),
     path("releases/", home.releases, name="releases"),
+    path("usage", usage.usage, name="usage"),
+    path("feedback", usage.feedback, name="feedback"),
     path("feeds/releases.atom", feeds.releases, name="release-feed"),
     path("feeds/sources/<str:source_id>.atom", feeds.source, name="source-feed"),
     path("feeds/region.atom", feeds.region, name="region-feed"),
