@@ -76,7 +76,7 @@ def table_head(columns: Iterable[OutputColumn], infos: Iterable[Info] = (), *, s
     infos
         INFO elements before the table, after ``QUERY_STATUS="OK"``.
     serialization
-        "BINARY2" or "TABLEDATA".
+        "BINARY2", "BINARY" or "TABLEDATA".
     """
     columns = tuple(columns)
     parts = [_HEAD, '<INFO name="QUERY_STATUS" value="OK"/>\n', *(info.xml() for info in infos)]
@@ -85,10 +85,9 @@ def table_head(columns: Iterable[OutputColumn], infos: Iterable[Info] = (), *, s
     if any(_reference(column) == "MJD_TT" for column in columns):
         parts.append('<TIMESYS ID="MJD_TT" refposition="UNKNOWN" timeorigin="MJD-origin" timescale="TT"/>\n')
     parts.append('<TABLE name="result">\n')
-    parts += [_field(column) for column in columns]
-    parts.append(
-        "<DATA>\n<TABLEDATA>\n" if serialization == "TABLEDATA" else '<DATA>\n<BINARY2>\n<STREAM encoding="base64">\n'
-    )
+    parts += [_field(column, null_value(column.meta) if serialization == "BINARY" else None) for column in columns]
+    parts.append(f"<DATA>\n<{serialization}>\n")
+    parts.append("" if serialization == "TABLEDATA" else '<STREAM encoding="base64">\n')
     return "".join(parts).encode()
 
 
@@ -97,9 +96,9 @@ def table_foot(infos: Iterable[Info] = (), *, serialization: str, resources: str
 
     `resources` are further RESOURCE elements, after the results: service descriptors.
     """
-    end = "</TABLEDATA>\n</DATA>\n" if serialization == "TABLEDATA" else "\n</STREAM>\n</BINARY2>\n</DATA>\n"
+    end = "" if serialization == "TABLEDATA" else "\n</STREAM>\n"
     status = "".join(info.xml() for info in infos)
-    return f"{end}</TABLE>\n{status}</RESOURCE>\n{resources}</VOTABLE>\n".encode()
+    return f"{end}</{serialization}>\n</DATA>\n</TABLE>\n{status}</RESOURCE>\n{resources}</VOTABLE>\n".encode()
 
 
 def metadata_document(columns: Iterable[OutputColumn], infos: Iterable[Info], *, after: Iterable[Info]) -> str:
@@ -127,7 +126,13 @@ def field_id(column: OutputColumn) -> str:
     return column.name if _NCNAME.fullmatch(column.name) and column.name not in {"ICRS", "MJD_TT"} else ""
 
 
-def _field(column: OutputColumn) -> str:
+def null_value(meta: Meta) -> int | None:
+    """Return what stands for NULL in BINARY, which has no flags: the least of a whole number's type; else None."""
+    bits = {"short": 16, "int": 32, "long": 64}.get(meta.datatype)
+    return None if bits is None or meta.is_array else -(2 ** (bits - 1))
+
+
+def _field(column: OutputColumn, null: int | None) -> str:
     meta = column.meta
     attributes = {
         "ID": field_id(column),
@@ -138,9 +143,9 @@ def _field(column: OutputColumn) -> str:
         attributes[name] = getattr(meta, name) or ""
     attributes["ref"] = _reference(column)
     written = "".join(f" {name}={_attribute(value)}" for name, value in attributes.items() if value)
-    if not meta.description:
-        return f"<FIELD{written}/>\n"
-    return f"<FIELD{written}>\n<DESCRIPTION>{_text(meta.description)}</DESCRIPTION>\n</FIELD>\n"
+    content = f"<DESCRIPTION>{_text(meta.description)}</DESCRIPTION>\n" if meta.description else ""
+    content += f'<VALUES null="{null}"/>\n' if null is not None else ""
+    return f"<FIELD{written}>\n{content}</FIELD>\n" if content else f"<FIELD{written}/>\n"
 
 
 def base64_stream(chunks: Iterable[bytes]) -> Iterator[bytes]:

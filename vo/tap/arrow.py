@@ -16,6 +16,7 @@ from vo.tap.params import TapRequest
 from vo.votable import OVERFLOW, Info, metadata_document
 
 ROW_GROUP_ROWS = 65_536
+STREAM_ROWS = 8_192
 _TYPES = {
     "boolean": pa.bool_(),
     "short": pa.int16(),
@@ -52,13 +53,13 @@ def write_arrow(
     """Write an Arrow IPC stream; a late failure breaks it off, and it has no place for an overflow."""
     schema = arrow_schema(columns)
     sink = _Sink()
-    with closing(_batches(columns, inner, request, run)) as batches:  # pyright: ignore[reportArgumentType]  # a generator
+    with closing(fetch_batches(columns, inner, request, run, schema=schema, size=STREAM_ROWS)) as batches:  # pyright: ignore[reportArgumentType]  # a generator
         first, _ = next(batches)
         with pa.ipc.new_stream(sink, schema) as writer:
-            writer.write_batch(_batch(first, schema))
+            writer.write_batch(first)
             yield sink.take()
             for batch, _ in batches:
-                writer.write_batch(_batch(batch, schema))
+                writer.write_batch(batch)
                 yield sink.take()
     yield sink.take()
 
@@ -71,11 +72,11 @@ def write_parquet(
     overflow = request.maxrec == 0
     with tempfile.TemporaryFile() as file:
         with (
-            closing(_batches(columns, inner, request, run)) as batches,  # pyright: ignore[reportArgumentType]  # a generator
+            closing(fetch_batches(columns, inner, request, run, schema=schema, size=ROW_GROUP_ROWS)) as batches,  # pyright: ignore[reportArgumentType]  # a generator
             pq.ParquetWriter(file, schema, compression="zstd") as writer,
         ):
             for batch, more in batches:
-                writer.write_batch(_batch(batch, schema))
+                writer.write_batch(batch)
                 overflow = overflow or more
             infos = [Info("QUERY", request.query)]
             document = metadata_document(columns, infos, after=[OVERFLOW] if overflow else [])
@@ -116,9 +117,17 @@ def _batch(batch: Iterable[Sequence[object]], schema: pa.Schema) -> pa.RecordBat
     return pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 
 
-def _batches(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
-) -> Iterator[tuple[list[tuple[object, ...]], bool]]:
+def fetch_batches(
+    columns: tuple[OutputColumn, ...],
+    inner: sql.Composable,
+    request: TapRequest,
+    run: Run,
+    *,
+    schema: pa.Schema,
+    size: int,
+) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """Yield (batch, overflow): the rows of a query in batches of at most `size`; the first may be empty."""
     statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.plain_columns(columns), inner)
     with executor.read_only_transaction(run) as connection:
-        yield from executor.stream_tuples(connection, statement, most=request.maxrec, size=ROW_GROUP_ROWS)
+        for batch, more in executor.stream_tuples(connection, statement, most=request.maxrec, size=size):
+            yield _batch(batch, schema), more

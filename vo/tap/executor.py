@@ -186,6 +186,23 @@ def _chunks(rows: Iterable[bytes], most: int) -> Iterator[tuple[bytes, bool]]:
     yield b"".join(pending), given > most
 
 
+class Flagged:
+    """Passes chunks on and remembers whether the last one said that there were more rows."""
+
+    def __init__(self, chunks: Iterator[tuple[bytes, bool]], first: tuple[bytes, bool]) -> None:
+        self.chunks = chunks
+        self.first = first
+        self.overflow = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the chunks."""
+        chunk, self.overflow = self.first
+        yield chunk
+        for chunk, overflow in self.chunks:
+            self.overflow = overflow
+            yield chunk
+
+
 def probe(timeout_s: float = 5.0) -> None:
     """Read one row of TAP_SCHEMA, as a query would.
 

@@ -12,7 +12,9 @@ from archive.errors import UsageError
 class ResultFormat:
     """`media_type` is the reply's Content-Type; `aliases` are lower-case without blanks."""
 
-    writer: OneOf["BINARY2", "TABLEDATA", "csv", "tsv", "json", "parquet", "arrow"]
+    writer: OneOf[
+        "BINARY2", "BINARY", "TABLEDATA", "gzip", "csv", "tsv", "json", "fits", "ecsv", "parquet", "arrow", "html"
+    ]
     media_type: str
     aliases: tuple[str, ...]
     extension: str
@@ -37,9 +39,36 @@ FORMATS = (
         "VOTable (text)",
         "VOTable, TABLEDATA",
     ),
+    ResultFormat(
+        "BINARY",
+        "application/x-votable+xml;serialization=BINARY",
+        ("votable/b", "votable_b1", "votable/binary"),
+        "vot",
+        "VOTable (BINARY)",
+        "VOTable, BINARY, for clients without BINARY2",
+    ),
+    ResultFormat(
+        "gzip", "application/gzip", ("votable_gzip",), "vot.gz", "VOTable, packed", "VOTable, BINARY2, as a gzip file"
+    ),
     ResultFormat("TABLEDATA", "text/xml", ("application/xml",), "xml", "XML", "VOTable, TABLEDATA, as plain XML"),
     ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "CSV", "Comma-separated values"),
     ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "TSV", "Tab-separated values"),
+    ResultFormat(
+        "fits",
+        "application/fits",
+        ("fits", "application/x-fits", "image/fits"),
+        "fits",
+        "FITS",
+        "FITS binary table",
+    ),
+    ResultFormat(
+        "ecsv",
+        "text/ecsv",
+        ("ecsv", "application/x-ecsv", "text/x-ecsv"),
+        "ecsv",
+        "ECSV",
+        "CSV with units, for astropy",
+    ),
     ResultFormat("json", "application/json", ("json",), "json", "JSON", "JSON: metadata and rows"),
     ResultFormat(
         "parquet",
@@ -57,6 +86,7 @@ FORMATS = (
         "Arrow",
         "Arrow IPC stream",
     ),
+    ResultFormat("html", "text/html", ("html",), "html", "HTML", "A page with a table"),
 )
 
 

@@ -11,7 +11,7 @@ from psycopg.sql import Composable
 
 from vo.adql.postgres import POSTGRES_TYPES, column_type
 from vo.adql.resolved import OutputColumn
-from vo.votable import is_fixed_text
+from vo.votable import is_fixed_text, null_value
 
 Columns = Sequence[OutputColumn]
 
@@ -70,13 +70,14 @@ def _null_flags(columns: Columns) -> Composable:
     )
 
 
-def _binary_cell(column: OutputColumn) -> Composable:
+def _binary_cell(column: OutputColumn, *, null: int | None = None) -> Composable:
     value = _column(column)
     if column.meta.is_array:
         return _binary_array(column)
     if column.meta.datatype in _NUMBERS:
-        send, null = _NUMBERS[column.meta.datatype]
-        return sql.SQL("{}(COALESCE({}, {}))").format(sql.SQL(send), value, sql.SQL(null))  # pyright: ignore[reportArgumentType]  # literals of this module
+        send, zero = _NUMBERS[column.meta.datatype]
+        absent = sql.SQL(zero) if null is None else sql.SQL("({})").format(sql.Literal(null))  # pyright: ignore[reportArgumentType]  # literals of this module
+        return sql.SQL("{}(COALESCE({}, CAST({} AS {})))").format(sql.SQL(send), value, absent, column_type(column))  # pyright: ignore[reportArgumentType]  # literals of this module
     if column.meta.datatype == "boolean":
         return sql.SQL(_TRUTH).format(value)
     text = sql.SQL("COALESCE({}, '')").format(value)
@@ -117,6 +118,11 @@ def _binary_array(column: OutputColumn) -> Composable:
     return joined.format(send.format(sql.SQL("e.v")), filled, sql.SQL("''::bytea"))
 
 
+def binary_row(columns: Columns) -> Composable:
+    """Return the expression (bytea) of one BINARY row: a NULL is what :func:`vo.votable.null_value` names."""
+    return sql.SQL(" || ").join([_binary_cell(column, null=null_value(column.meta)) for column in columns])
+
+
 def tabledata_row(columns: Columns) -> Composable:
     """Return the expression (text) of one TABLEDATA row; a NULL is an empty cell."""
     cells = [sql.SQL("COALESCE({}, '')").format(_xml_cell(column)) for column in columns]
@@ -150,6 +156,27 @@ def text_cell(column: OutputColumn) -> Composable:
     if column.meta.datatype in _TEXTS:
         return value
     return sql.SQL("({})::text").format(value)
+
+
+def html_row(columns: Columns) -> Composable:
+    """Return the expression (text) of one row of an HTML table; numbers have the class ``n``."""
+    cells = [
+        sql.SQL("{} || COALESCE({}, '')").format(
+            sql.Literal('<td class="n">' if column.meta.is_number else "<td>"), _xml_cell(column)
+        )
+        for column in columns
+    ]
+    return sql.SQL("'<tr>' || {} || '</td></tr>\n'").format(sql.SQL(" || '</td>' || ").join(cells))
+
+
+def ecsv_cell(column: OutputColumn) -> Composable:
+    """Return the expression of a cell of ECSV: True and False, arrays as JSON with NaN and Infinity."""
+    if column.meta.is_array:
+        value = sql.SQL("r.{}").format(sql.Identifier(column.sql_name))
+        return sql.SQL("'[' || array_to_string({}, ',', 'null') || ']'").format(value)
+    if column.meta.datatype == "boolean":
+        return sql.SQL("CASE {} WHEN TRUE THEN 'True' WHEN FALSE THEN 'False' END").format(_column(column))
+    return _column(column)
 
 
 def json_row(columns: Columns) -> Composable:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -9,8 +10,8 @@ from functools import lru_cache
 
 import orjson
 import psycopg
-from psycopg import sql
 from django.conf import settings
+from psycopg import sql
 
 from archive.errors import ArchiveError
 from archive.published import Table, load_tables
@@ -18,13 +19,15 @@ from vo.adql.parser import parse_query
 from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
 from vo.adql.resolver import resolve_query
-from vo.tap import executor, rows
 from vo.datalink.descriptors import service_descriptors
+from vo.tap import executor, rows
 from vo.tap.arrow import write_arrow, write_parquet
 from vo.tap.errors import QueryFailedError
-from vo.tap.executor import Run
+from vo.tap.executor import Flagged, Run
+from vo.tap.fits import write_fits
 from vo.tap.formats import find_format
 from vo.tap.params import TapRequest
+from vo.tap.text_tables import write_ecsv, write_html
 from vo.tap.uploads import load_uploads, read_uploaded_tables
 from vo.votable import OVERFLOW, Info, base64_stream, table_foot, table_head
 
@@ -124,7 +127,6 @@ def _continue(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
         yield from content
 
 
-Chunks = Iterator[tuple[bytes, bool]]
 Writer = Callable[[tuple[OutputColumn, ...], sql.Composable, TapRequest, Run], Iterator[bytes]]
 
 
@@ -132,37 +134,21 @@ def _select(expression: sql.Composable, inner: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT {} FROM ({}) AS r").format(expression, inner)
 
 
-class _Flagged:
-    """Passes chunks on and remembers whether the last one said that there were more rows."""
-
-    def __init__(self, chunks: Chunks, first: tuple[bytes, bool]) -> None:
-        self.chunks = chunks
-        self.first = first
-        self.overflow = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        chunk, self.overflow = self.first
-        yield chunk
-        for chunk, overflow in self.chunks:
-            self.overflow = overflow
-            yield chunk
-
-
 def _write_votable(
     columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write a VOTable; what goes wrong after the first rows is an INFO after the table (DALI 1.1 section 4.4)."""
     serialization = request.result_format.writer
-    row = rows.binary2_row(columns) if serialization == "BINARY2" else rows.tabledata_row(columns)
+    row = _VOTABLE_ROWS[serialization](columns)
     started = False
     status: list[Info] = []
     try:
         with executor.read_only_transaction(run) as connection:
             with closing(executor.stream_rows(connection, _select(row, inner), most=request.maxrec)) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
-                flagged = _Flagged(chunks, next(chunks))
+                flagged = Flagged(chunks, next(chunks))
                 head = table_head(columns, [Info("QUERY", request.query)], serialization=serialization)
                 started = True
-                encoded = base64_stream(flagged) if serialization == "BINARY2" else iter(flagged)
+                encoded = iter(flagged) if serialization == "TABLEDATA" else base64_stream(flagged)
                 yield head + next(encoded, b"")
                 yield from encoded
             status = [OVERFLOW] if flagged.overflow or request.maxrec == 0 else []
@@ -172,6 +158,26 @@ def _write_votable(
         status = [Info("QUERY_STATUS", "ERROR", str(error))]
     resources = service_descriptors(columns, settings.PUBLIC_URL)
     yield table_foot(status, serialization=serialization, resources=resources)
+
+
+_VOTABLE_ROWS: Mapping[str, Callable[[rows.Columns], sql.Composable]] = {
+    "BINARY2": rows.binary2_row,
+    "BINARY": rows.binary_row,
+    "TABLEDATA": rows.tabledata_row,
+}
+
+
+def _write_compressed(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
+) -> Iterator[bytes]:
+    """Write a VOTable as a gzip file, piece by piece."""
+    packer = zlib.compressobj(level=4, wbits=31)
+    plain = replace(request, result_format=find_format("votable"))
+    with closing(_write_votable(columns, inner, plain, run)) as content:  # pyright: ignore[reportArgumentType]  # a generator
+        for chunk in content:
+            if packed := packer.compress(chunk):
+                yield packed
+    yield packer.flush()
 
 
 def _write_separated(
@@ -212,7 +218,7 @@ def _write_json(
             executor.read_only_transaction(run) as connection,
             closing(executor.stream_rows(connection, _select(separated, inner), most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
         ):
-            flagged = _Flagged(chunks, next(chunks))
+            flagged = Flagged(chunks, next(chunks))
             # One chunk is held back, so that the comma after the last row can be left out.
             for chunk in flagged:
                 if pending:
@@ -229,10 +235,15 @@ def _write_json(
 
 _WRITERS: Mapping[str, Writer] = {
     "BINARY2": _write_votable,
+    "BINARY": _write_votable,
+    "gzip": _write_compressed,
     "TABLEDATA": _write_votable,
     "csv": _write_separated,
     "tsv": _write_separated,
     "json": _write_json,
     "parquet": write_parquet,
     "arrow": write_arrow,
+    "fits": write_fits,
+    "ecsv": write_ecsv,
+    "html": write_html,
 }

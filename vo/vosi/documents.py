@@ -29,7 +29,11 @@ _FEATURES: Sequence[tuple[str, Sequence[str]]] = (
     ("adql-unit", ("IN_UNIT",)),
     ("adql-offset", ("OFFSET",)),
 )
-_OUTPUT_IDS = {"BINARY2": "output-votable-binary2", "TABLEDATA": "output-votable-td"}
+_OUTPUT_IDS = {
+    "BINARY2": "output-votable-binary2",
+    "BINARY": "output-votable-binary",
+    "TABLEDATA": "output-votable-td",
+}
 
 
 def capabilities_document(base: str) -> str:
