@@ -5,12 +5,14 @@ All text comes from ``archive/tables/*.yaml`` and this module, never from a requ
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from psycopg import sql
 
 from archive.published import POSTGRES_TYPES, SCHEMAS, Column, Table
 
+SKY_FUNCTIONS = Path(__file__).with_name("sky_functions.sql")
 _CURRENT = re.compile(r"@current\((\w+)\)")
 _MACRO = re.compile(r"@(utc|revolution|isla_instrument|isla_band)\(([\w.]+)(?:, ([\w.]+))?\)")
 _CURRENT_RELEASE = "(SELECT release_id FROM archive_currentrelease)"
@@ -49,10 +51,13 @@ def create_statements(
     """
     for schema in SCHEMAS:
         yield sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))
+    yield sql.Composed([sql.SQL(SKY_FUNCTIONS.read_text())])  # pyright: ignore[reportArgumentType]  # our own file
     for table in tables.values():
         yield _create_view(table, constants) if table.from_sql else _create_table(table)
     yield from _fill_tap_schema(tables)
     yield _ensure_role(role)
+    # The functions of schema sky touch no table: whoever may run them learns nothing.
+    yield sql.SQL("GRANT USAGE ON SCHEMA sky TO {}").format(sql.Identifier(role))
     for schema in SCHEMAS:
         names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
         yield sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role}").format(**names)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from vo.adql.errors import TypeMismatchError, UnsupportedFeatureError
-from vo.adql.resolved import BOOLEAN, Body, Operation, QueryTest, Typed
+from vo.adql.operands import describe, need_text
+from vo.adql.resolved import BOOLEAN, GEOMETRY_KINDS, Body, Operation, QueryTest, Typed
 from vo.adql.scope import Scope
 from vo.adql.syntax import (
     And,
@@ -21,7 +22,7 @@ from vo.adql.syntax import (
     SelectExpression,
 )
 from vo.adql.types import coerce_constant
-from vo.adql.values import describe, need_text, resolve_value
+from vo.adql.values import resolve_value
 
 ResolveQuery = Callable[[SelectExpression, Scope], Body]
 
@@ -83,7 +84,7 @@ def _in_query(node: InQuery, scope: Scope, resolve_query: ResolveQuery) -> Typed
 
 def _kinds_agree(kinds: set[str]) -> bool:
     kinds = {"number" if kind in {"int", "float"} else kind for kind in kinds} - {"null"}
-    return len(kinds) <= 1 and not kinds & {"point", "circle", "polygon", "array"}
+    return len(kinds) <= 1 and not kinds & {*GEOMETRY_KINDS, "array"}
 
 
 def _comparable(values: list[Typed], node: Node, scope: Scope) -> tuple[Typed, ...]:
@@ -96,7 +97,7 @@ def _comparable(values: list[Typed], node: Node, scope: Scope) -> tuple[Typed, .
             raise scope.error(TypeMismatchError, coerced, node)
         result.append(coerced)
     kinds = {value.meta.kind for value in result}
-    if kinds & {"point", "circle", "polygon", "array"}:
+    if kinds & {*GEOMETRY_KINDS, "array"}:
         msg = "comparing geometries or arrays is not supported by this service; for the sky there is CONTAINS"
         raise scope.error(UnsupportedFeatureError, msg, node)
     if not _kinds_agree(kinds):

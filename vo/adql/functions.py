@@ -41,12 +41,62 @@ FUNCTIONS: Mapping[str, DeclaredFunction] = MappingProxyType(
         ),
         "IVO_HEALPIX_INDEX": DeclaredFunction(
             "ivo_healpix_index(hpxOrder INTEGER, long DOUBLE PRECISION, lat DOUBLE PRECISION) -> BIGINT",
-            "Number of the HEALPix cell (NESTED) at this order that holds a position: the position columns of a table, "
-            "or constants, in degrees.",
+            "Number of the HEALPix cell (NESTED) of this order, 0 to 29, that holds a position in degrees; "
+            "ivo_healpix_index(hpxOrder, p) takes a POINT.",
+        ),
+        "IVO_HEALPIX_CENTER": DeclaredFunction(
+            "ivo_healpix_center(hpxOrder INTEGER, hpxIndex BIGINT) -> POINT",
+            "Centre of a HEALPix cell (NESTED) of this order.",
+        ),
+        "IVO_GEOM_TRANSFORM": DeclaredFunction(
+            "ivo_geom_transform(from_sys TEXT, to_sys TEXT, geom GEOMETRY) -> GEOMETRY",
+            "A point, circle or polygon turned from one frame to another: ICRS, FK5 (J2000, taken as ICRS), GALACTIC.",
+        ),
+        "IVO_EPOCH_PROP": DeclaredFunction(
+            "ivo_epoch_prop(ra DOUBLE PRECISION, dec DOUBLE PRECISION, parallax DOUBLE PRECISION, "
+            "pmra DOUBLE PRECISION, pmdec DOUBLE PRECISION, radial_velocity DOUBLE PRECISION, "
+            "ref_epoch DOUBLE PRECISION, out_epoch DOUBLE PRECISION) -> DOUBLE PRECISION[6]",
+            "The six parameters (deg, deg, mas, mas/yr with cos dec, mas/yr, km/s) carried from one Julian epoch to "
+            "another by uniform motion through space (ESA SP-1200 section 1.5.5). A NULL motion counts as none.",
+        ),
+        "IVO_EPOCH_PROP_POS": DeclaredFunction(
+            "ivo_epoch_prop_pos(ra DOUBLE PRECISION, dec DOUBLE PRECISION, parallax DOUBLE PRECISION, "
+            "pmra DOUBLE PRECISION, pmdec DOUBLE PRECISION, radial_velocity DOUBLE PRECISION, "
+            "ref_epoch DOUBLE PRECISION, out_epoch DOUBLE PRECISION) -> POINT",
+            "Like ivo_epoch_prop, the position only; ivo_epoch_prop_pos(ra, dec, pmra, pmdec, ref_epoch, out_epoch) "
+            "leaves parallax and radial velocity out.",
+        ),
+        "IVO_HISTOGRAM": DeclaredFunction(
+            "ivo_histogram(val DOUBLE PRECISION, lower DOUBLE PRECISION, upper DOUBLE PRECISION, nbins INTEGER) "
+            "-> INTEGER[]",
+            "Aggregate: numbers of values in nbins bins of equal width from lower to upper; before them the number of "
+            "values below lower, after them that of values from upper on. NULL and NaN are left out.",
+        ),
+        "IVO_NORMAL_RANDOM": DeclaredFunction(
+            "ivo_normal_random(mu DOUBLE PRECISION, sigma DOUBLE PRECISION) -> DOUBLE PRECISION",
+            "A random number of the normal distribution with this mean and standard deviation.",
+        ),
+        "IVO_TO_JD": DeclaredFunction(
+            "ivo_to_jd(d TIMESTAMP) -> DOUBLE PRECISION",
+            "Julian Date of a time, on the time's own scale (UTC here).",
+        ),
+        "IVO_TO_MJD": DeclaredFunction(
+            "ivo_to_mjd(d TIMESTAMP) -> DOUBLE PRECISION",
+            "Modified Julian Date of a time, on the time's own scale (UTC here).",
         ),
         "IJD": DeclaredFunction(
             "ijd(mjd DOUBLE PRECISION) -> DOUBLE PRECISION",
-            "INTEGRAL Julian Date of a Modified Julian Date, both in TT: MJD - 51544.",
+            "INTEGRAL Julian Date, MJD(TT) - 51544, of an MJD in TT; ijd(t) takes a TIMESTAMP in UTC, from 1999 on.",
+        ),
+        "REVOLUTION_OF": DeclaredFunction(
+            "revolution_of(mjd DOUBLE PRECISION) -> INTEGER",
+            "Number of the revolution that an MJD in TT, or a TIMESTAMP in UTC, falls into: the last one that began "
+            "before it. NULL before the first revolution and after the end of the last one of the current release.",
+        ),
+        "MOC": DeclaredFunction(
+            "moc(cells TEXT) -> GEOMETRY",
+            "A coverage as text, such as '4/30-33 38 5/172' (MOC 2.0 section 4.2.3), for CONTAINS(POINT(...), "
+            "MOC(...)) and AREA.",
         ),
     }
 )

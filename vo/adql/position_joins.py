@@ -137,21 +137,24 @@ def cover_column(number: int, place: int) -> str:
     return f"cover{number}_{place}"
 
 
-def cover_order(radius_deg: float) -> int:
-    """Return the HEALPix order of the cells that cover a circle: a place and its neighbours hold all of it."""
-    slack = 16.001 if radius_deg < 30 / 3600 else 4.001
+def cover_order(radius_deg: float, slack: float | None = None) -> int:
+    """Return the HEALPix order of the cells that cover a circle: a place and its neighbours hold all of it.
+
+    `slack` is the least width of a cell in radii; by default four, and more where the circles are small.
+    """
+    slack = slack or (16.001 if radius_deg < 30 / 3600 else 4.001)
     return min(29, max(0, math.floor(math.log2(_SIDE_DEG / (slack * max(radius_deg, 1e-7))))))
 
 
-def cell_span(radius_deg: float) -> int:
+def cell_span(order: int) -> int:
     """Return how many order-29 indices a cell of that order has.
 
     Examples
     --------
-    >>> cell_span(5 / 3600) == 4 ** (29 - cover_order(5 / 3600))
-    True
+    >>> cell_span(28)
+    4
     """
-    return 1 << (2 * (29 - cover_order(radius_deg)))
+    return 1 << (2 * (29 - order))
 
 
 def cover_circles(lon: NDArray[np.float64], lat: NDArray[np.float64], radius_deg: float) -> NDArray[np.int64]:

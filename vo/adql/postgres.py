@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.sql import Composable
 
-from vo.adql.position_joins import MOST_CELLS, PositionCover, cell_span, cover_column, find_position_join
+from vo.adql.position_joins import MOST_CELLS, PositionCover, cell_span, cover_column, cover_order, find_position_join
 from vo.adql.postgres_values import ValueWriter
 from vo.adql.resolved import (
     BaseTable,
@@ -183,7 +183,7 @@ class _Writer(ValueWriter):
         ).format(
             starts=sql.SQL(", ").join(starts),
             table=sql.Identifier(*table.name),
-            span=sql.Literal(cell_span(cover.radius_deg)),
+            span=sql.Literal(cell_span(cover_order(cover.radius_deg))),
             alias=sql.Identifier(table.alias),
         )
 

@@ -11,19 +11,27 @@ from typing import Protocol
 from psycopg import sql
 from psycopg.sql import Composable
 
+from archive.healpix import HPX_ORDER
 from vo.adql.errors import UnsupportedFeatureError
 from vo.adql.geometry import Cover, circle_cover, convex_pieces, polygon_cover, vector
+from vo.adql.moc import coarser
 from vo.adql.regions import constant_number, constant_point
 from vo.adql.resolved import (
     DOUBLE,
+    INT,
     CircleValue,
     ColumnUse,
     Constant,
+    MocValue,
     Operation,
     PointValue,
     PolygonValue,
+    RegionValue,
     Typed,
 )
+
+MOST_RANGES = 64
+"""Ranges of cells that one condition lists for the index; more cost more in planning than they save in reading."""
 
 
 class WritesValues(Protocol):
@@ -45,7 +53,9 @@ def is_position(point: PointValue) -> bool:
     )
 
 
-def contains(writer: WritesValues, operation: Operation, *, indexed: bool) -> Composable:
+def contains(  # noqa: PLR0911  # one return for each pair of shapes
+    writer: WritesValues, operation: Operation, *, indexed: bool
+) -> Composable:
     """Write CONTAINS or INTERSECTS as a truth value.
 
     Raises
@@ -64,19 +74,73 @@ def contains(writer: WritesValues, operation: Operation, *, indexed: bool) -> Co
             return _in_polygon(writer, point, polygon, indexed=indexed)
         case "INTERSECTS", PolygonValue() as polygon, PointValue() as point:
             return _in_polygon(writer, point, polygon, indexed=indexed)
+        case _, PointValue() as point, MocValue(ranges):
+            return _in_moc(writer, point, ranges, indexed=indexed)
+        case "INTERSECTS", MocValue(ranges), PointValue() as point:
+            return _in_moc(writer, point, ranges, indexed=indexed)
         case "INTERSECTS", CircleValue() as one, CircleValue() as two:
             reach = Operation("+", (one.radius, two.radius), DOUBLE)
             return within_distance(writer, one.centre, two.centre, reach, strict=False, indexed=indexed)
-        case "CONTAINS", CircleValue() as inner, CircleValue() as outer:
+        case "CONTAINS", CircleValue() as inner, CircleValue() as outer if (constant_number(outer.radius) or 180) < 180:
             reach = Operation("-", (outer.radius, inner.radius), DOUBLE)
             return within_distance(writer, inner.centre, outer.centre, reach, strict=False, indexed=indexed)
-        case "CONTAINS", (CircleValue() | PolygonValue()), PointValue():
+        case "CONTAINS", (CircleValue() | PolygonValue() | RegionValue() | MocValue()), PointValue():
             msg = "CONTAINS(region, point) asks whether a point contains a region; write CONTAINS(point, region)"
             raise UnsupportedFeatureError(msg)
+        case name, one, two if not isinstance(one, MocValue) and not isinstance(two, MocValue):
+            shapes = [shape_array(writer, shape, indexed=indexed) for shape in (one, two)]
+            test = sql.SQL("sky.{}({}, {})")
+            return test.format(sql.Identifier(name.lower()), *shapes)
         case _:
             name, (one, two) = operation.name, operation.arguments
             msg = f"{name} of a {one.meta.kind} and a {two.meta.kind} is not supported by this service"
             raise UnsupportedFeatureError(msg)
+
+
+def shape_array(writer: WritesValues, shape: Typed, *, indexed: bool) -> Composable:
+    """Write a shape as the array that the functions of schema sky take (archive/sky_functions.sql)."""
+    match shape:
+        case PolygonValue(vertices):
+            numbers = [sql.Literal(float(number)) for vertex in vertices for number in vertex]
+            return sql.SQL("ARRAY[{}]::double precision[]").format(sql.SQL(", ").join(numbers))
+        case RegionValue(value) if value.meta.kind == "text":
+            return sql.SQL("sky.shape({})").format(writer.value(value, indexed=indexed))
+        case RegionValue(value):
+            return writer.value(value, indexed=indexed)
+        case _:
+            return writer.value(shape, indexed=indexed)
+
+
+def _in_moc(writer: WritesValues, point: PointValue, ranges: Sequence[tuple[int, int]], *, indexed: bool) -> Composable:
+    """Write whether a point's cell is in a coverage: the borders below it are odd in number if it is."""
+    cell = cell_number(writer, Constant(str(HPX_ORDER), INT), point, indexed=indexed)
+    if len(ranges) <= MOST_RANGES:
+        return _ranges(cell, ranges)
+    borders = sql.SQL(", ").join(sql.Literal(border) for pair in ranges for border in pair)
+    exact = sql.SQL("width_bucket({}, ARRAY[{}]::bigint[]) % 2 = 1").format(cell, borders)
+    if not indexed or not is_position(point):
+        return sql.SQL("({})").format(exact)
+    return sql.SQL("({} AND {})").format(_ranges(cell, coarser(tuple(ranges), MOST_RANGES)), exact)
+
+
+def cell_number(writer: WritesValues, order: Typed, point: PointValue, *, indexed: bool) -> Composable:
+    """Write the number of the HEALPix cell of a point: from the table's own index where it has one."""
+    if indexed and is_position(point) and isinstance(order, Constant):
+        source = point.lon.source if isinstance(point.lon, ColumnUse) else ""
+        cell = sql.SQL("{}.{}").format(sql.Identifier(source), sql.Identifier("_hpx"))
+        shift = 2 * (HPX_ORDER - int(str(order.value)))
+        return sql.SQL("({} >> {})").format(cell, sql.Literal(shift)) if shift else cell
+    parts = [writer.value(part, indexed=indexed) for part in (order, point.lon, point.lat)]
+    return sql.SQL("sky.cell(({})::int, ({})::double precision, ({})::double precision)").format(*parts)
+
+
+def healpix_index(writer: WritesValues, operation: Operation, *, indexed: bool) -> Composable:
+    """Write ivo_healpix_index."""
+    order, point = operation.arguments
+    if not isinstance(point, PointValue):
+        msg = "ivo_healpix_index takes a point"
+        raise UnsupportedFeatureError(msg)
+    return cell_number(writer, order, point, indexed=indexed)
 
 
 def distance(writer: WritesValues, points: Sequence[Typed], *, indexed: bool) -> Composable:

@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from psycopg import sql
 from psycopg.sql import Composable
 
-from archive.healpix import ipix_nested
 from vo.adql.errors import UnsupportedFeatureError
-from vo.adql.postgres_regions import contains, distance, is_position, within_distance
+from vo.adql.postgres_functions import apply, as_number, write_cast, write_function
+from vo.adql.postgres_regions import contains, distance, healpix_index, shape_array, within_distance
 from vo.adql.regions import constant_number
 from vo.adql.resolved import (
     Body,
     CircleValue,
     ColumnUse,
     Constant,
+    MocValue,
     Operation,
     PointValue,
     PolygonValue,
     QueryTest,
+    RegionValue,
     Typed,
 )
 
@@ -32,51 +34,6 @@ _OPERATORS = {
     "|": sql.SQL(" | "),
     "^": sql.SQL(" # "),
 }
-
-# Arguments stand for {0}, {1}, ...; all are double precision unless written otherwise.
-_FLOAT_FUNCTIONS = {
-    "ACOS": "acos({0})",
-    "ASIN": "asin({0})",
-    "ATAN": "atan({0})",
-    "ATAN2": "atan2({0}, {1})",
-    "CEILING": "ceil({0})",
-    "COS": "cos({0})",
-    "COT": "cot({0})",
-    "DEGREES": "degrees({0})",
-    "EXP": "exp({0})",
-    "FLOOR": "floor({0})",
-    "LOG": "ln({0})",
-    "LOG10": "log({0})",
-    "PI": "pi()",
-    "POWER": "power({0}, {1})",
-    "RADIANS": "radians({0})",
-    "RAND": "random()",
-    "SIN": "sin({0})",
-    "SQRT": "sqrt({0})",
-    "TAN": "tan({0})",
-}
-_OTHER_FUNCTIONS = {
-    "LOWER": "lower({0})",
-    "UPPER": "upper({0})",
-    "IVO_HASWORD": "(SELECT count(*) = 0 FROM regexp_split_to_table(lower({1}), '[^[:alnum:]]+') AS w WHERE w <> '' "
-    "AND NOT (w = ANY (regexp_split_to_array(lower({0}), '[^[:alnum:]]+'))))::int",
-    "IVO_NOCASEMATCH": "({0} ILIKE {1} ESCAPE '')::int",
-    "IVO_HASHLIST_HAS": "(lower({1}) = ANY (string_to_array(lower({0}), '#')))::int",
-    "IVO_INTERVAL_OVERLAPS": "({0} <= {3} AND {2} <= {1})::int",
-    "IVO_STRING_AGG": "string_agg({0}, {1})",
-}
-_CASTS = {
-    "SMALLINT": sql.SQL("smallint"),
-    "INTEGER": sql.SQL("integer"),
-    "BIGINT": sql.SQL("bigint"),
-    "REAL": sql.SQL("real"),
-    "DOUBLE PRECISION": sql.SQL("double precision"),
-}
-_TIMESTAMP = "to_char(({0})::timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')"
-
-
-def _apply(template: str, *arguments: Composable) -> Composable:
-    return sql.SQL(template).format(*arguments)  # pyright: ignore[reportArgumentType]  # a literal of this module
 
 
 class ValueWriter:
@@ -97,16 +54,18 @@ class ValueWriter:
                 return self._array((lon, lat), indexed=indexed)
             case CircleValue(centre, radius):
                 return self._array((centre.lon, centre.lat, radius), indexed=indexed)
-            case PolygonValue(vertices):
-                numbers = [sql.Literal(float(number)) for vertex in vertices for number in vertex]
-                return sql.SQL("ARRAY[{}]::double precision[]").format(sql.SQL(", ").join(numbers))
+            case PolygonValue() | RegionValue():
+                return shape_array(self, value, indexed=indexed)
+            case MocValue():
+                msg = "a MOC cannot be a column of the result; it is for CONTAINS and AREA"
+                raise UnsupportedFeatureError(msg)
             case Operation():
                 return self._operation(value, indexed=indexed)
             case QueryTest():
                 return self.condition(value, indexed=indexed)
 
     def _array(self, values: Sequence[Typed], *, indexed: bool) -> Composable:
-        written = [_apply("({0})::double precision", self.value(value, indexed=indexed)) for value in values]
+        written = [apply("({0})::double precision", self.value(value, indexed=indexed)) for value in values]
         numbers = sql.SQL(", ").join(written)
         return sql.SQL("CASE WHEN num_nulls({0}) = 0 THEN ARRAY[{0}] END").format(numbers)
 
@@ -115,25 +74,25 @@ class ValueWriter:
         if name in _COMPARISONS or name in _CONDITIONS:
             return self.condition(value, indexed=indexed)
         if name in {"CONTAINS", "INTERSECTS"}:
-            return _apply("({0})::int", contains(self, value, indexed=indexed))
+            return apply("({0})::int", contains(self, value, indexed=indexed))
         if name == "DISTANCE":
             return distance(self, value.arguments, indexed=indexed)
         if name == "AREA":
-            (circle,) = value.arguments
-            radius = self.value(circle.radius, indexed=indexed) if isinstance(circle, CircleValue) else sql.SQL("0")
-            return _apply("4 * pi() * power(sin(radians({0}) / 2) * 180 / pi(), 2)", radius)
+            return apply("sky.area({0})", shape_array(self, value.arguments[0], indexed=indexed))
         if name == "IVO_HEALPIX_INDEX":
-            return _healpix_index(value, indexed=indexed)
+            return healpix_index(self, value, indexed=indexed)
+        if name == "SHAPE":
+            return self._array(value.arguments, indexed=indexed)
         arguments = [self.value(argument, indexed=indexed) for argument in value.arguments]
         if name.startswith("CAST "):
-            return _cast(value, arguments)
+            return write_cast(value, arguments)
         if name == "~":
-            return _apply("(~ ({0})::bigint)", *arguments)
+            return apply("(~ ({0})::bigint)", *arguments)
         if name == "||":
-            return sql.SQL("({})").format(sql.SQL(" || ").join(_apply("({0})::text", a) for a in arguments))
+            return sql.SQL("({})").format(sql.SQL(" || ").join(apply("({0})::text", a) for a in arguments))
         if set(name.split(" ")) <= set(_OPERATORS):
             return _arithmetic(value, arguments)
-        return _function(value, arguments)
+        return write_function(value, arguments)
 
     # --- conditions -------------------------------------------------------------------------------------------------
 
@@ -156,12 +115,12 @@ class ValueWriter:
                 written = [self._comparable(a, arguments, indexed=indexed) for a in arguments]
                 return sql.SQL("({})").format(_predicate(name, written))
             case _:
-                return _apply("({0})", self.value(value, indexed=indexed))
+                return apply("({0})", self.value(value, indexed=indexed))
 
     def _comparable(self, value: Typed, group: Sequence[Typed], *, indexed: bool) -> Composable:
         written = self.value(value, indexed=indexed)
         if any(member.meta.kind == "timestamp" for member in group):
-            return _apply("({0})::timestamp", written)
+            return apply("({0})::timestamp", written)
         return written
 
     def _comparison(self, name: str, left: Typed, right: Typed, *, indexed: bool) -> Composable:
@@ -188,17 +147,17 @@ def _predicate(name: str, written: Sequence[Composable]) -> Composable:
     first, *rest = written
     match name:
         case "BETWEEN":
-            return _apply("{0} BETWEEN {1} AND {2}", first, *rest)
+            return apply("{0} BETWEEN {1} AND {2}", first, *rest)
         case "IN":
-            return _apply("{0} IN ({1})", first, sql.SQL(", ").join(rest))
+            return apply("{0} IN ({1})", first, sql.SQL(", ").join(rest))
         case "LIKE":
-            return _apply("{0} LIKE {1} ESCAPE ''", first, *rest)
+            return apply("{0} LIKE {1} ESCAPE ''", first, *rest)
         case "ILIKE":
-            return _apply("{0} ILIKE {1} ESCAPE ''", first, *rest)
+            return apply("{0} ILIKE {1} ESCAPE ''", first, *rest)
         case "IS NULL":
-            return _apply("{0} IS NULL", first)
+            return apply("{0} IS NULL", first)
         case _:
-            return _apply("{0} IS NOT NULL", first)
+            return apply("{0} IS NOT NULL", first)
 
 
 def _constant(value: Constant) -> Composable:
@@ -218,102 +177,13 @@ def _constant(value: Constant) -> Composable:
 def _arithmetic(value: Operation, arguments: Sequence[Composable]) -> Composable:
     """Write a chain from the left: in 64 bits until the first number that is not whole, then in double precision."""
     if len(arguments) == 1:
-        return _apply("(- ({0}))", arguments[0])
+        return apply("(- ({0}))", arguments[0])
     whole = value.arguments[0].meta.kind in {"int", "null"} and value.meta.kind == "int"
     whole = whole or value.arguments[0].meta.kind == "int"
-    parts: list[Composable] = [_number(arguments[0], whole=whole)]
+    parts: list[Composable] = [as_number(arguments[0], whole=whole)]
     for operator, argument, written in zip(value.name.split(" "), value.arguments[1:], arguments[1:], strict=True):
         if whole and argument.meta.kind == "float":
             parts = [sql.SQL("("), *parts, sql.SQL(")::double precision")]
             whole = False
-        parts += [_OPERATORS[operator], _number(written, whole=whole)]
+        parts += [_OPERATORS[operator], as_number(written, whole=whole)]
     return sql.Composed([sql.SQL("("), *parts, sql.SQL(")")])
-
-
-def _number(written: Composable, *, whole: bool) -> Composable:
-    return _apply("({0})::bigint" if whole else "({0})::double precision", written)
-
-
-def _cast(value: Operation, arguments: Sequence[Composable]) -> Composable:
-    target = value.name.removeprefix("CAST ")
-    operand = value.arguments[0]
-    match target:
-        case "TIMESTAMP":
-            return _apply(_TIMESTAMP, arguments[0])
-        case "CHAR" | "VARCHAR":
-            text = _apply("({0})::text", arguments[0])
-            if len(arguments) == 1:
-                return text
-            return _apply("left({0}, {1})" if target == "VARCHAR" else "rpad({0}, {1})", text, arguments[1])
-        case _:
-            written = arguments[0]
-            if operand.meta.kind == "boolean":
-                written = _apply("({0})::int", written)
-            return sql.SQL("({})::{}").format(written, _CASTS[target])
-
-
-def _function(value: Operation, arguments: list[Composable]) -> Composable:
-    name = value.name
-    floats = [_apply("({0})::double precision", argument) for argument in arguments]
-    if name in _FLOAT_FUNCTIONS:
-        return _apply(_FLOAT_FUNCTIONS[name], *floats)
-    if name in _OTHER_FUNCTIONS:
-        return _apply(_OTHER_FUNCTIONS[name], *arguments)
-    match name:
-        case "ABS":
-            return _apply("abs({0})", _number(arguments[0], whole=value.meta.kind == "int"))
-        case "MOD" if value.meta.kind == "int":
-            return _apply("mod(({0})::bigint, ({1})::bigint)", *arguments)
-        case "MOD":
-            return _apply("mod(({0})::numeric, ({1})::numeric)::double precision", *floats)
-        case "ROUND" | "TRUNCATE":
-            digits = arguments[1] if len(arguments) > 1 else sql.SQL("0")
-            template = "round(({0})::numeric, {1})" if name == "ROUND" else "trunc(({0})::numeric, {1})"
-            return sql.SQL("({})::double precision").format(_apply(template, floats[0], digits))
-        case "COALESCE":
-            if value.meta.is_number:
-                arguments = floats if value.meta.kind == "float" else arguments
-            return _apply("COALESCE({0})", sql.SQL(", ").join(arguments))
-        case _:
-            return _aggregate(value, arguments)
-
-
-def _aggregate(value: Operation, arguments: Sequence[Composable]) -> Composable:
-    name = value.name.removesuffix(" DISTINCT")
-    if name == "COUNT(*)":
-        return sql.SQL("count(*)")
-    argument = value.arguments[0]
-    distinct = "DISTINCT " if value.name.endswith(" DISTINCT") else ""
-    match name, argument.meta.kind:
-        case "COUNT", _:
-            template = f"count({distinct}{{0}})"
-        case "MIN", "boolean":
-            template = "bool_and({0})"
-        case "MAX", "boolean":
-            template = "bool_or({0})"
-        case "MIN" | "MAX", _:
-            template = f"{name.lower()}({{0}})"
-        case "SUM", "int":
-            template = f"sum({distinct}({{0}})::bigint)::bigint"
-        case "SUM" | "AVG", _:
-            template = f"{name.lower()}({distinct}({{0}})::double precision)"
-        case _:
-            msg = f"{value.name} is not supported by this service"
-            raise UnsupportedFeatureError(msg)
-    return _apply(template, arguments[0])
-
-
-def _healpix_index(value: Operation, *, indexed: bool) -> Composable:
-    order_value, point = value.arguments
-    order = int(str(order_value.value)) if isinstance(order_value, Constant) else 29
-    if not isinstance(point, PointValue):
-        return sql.SQL("NULL")
-    if isinstance(point.lon, Constant) and isinstance(point.lat, Constant):
-        return sql.SQL("({})::bigint").format(sql.Literal(ipix_nested(order, point.lon.number, point.lat.number)))
-    if not indexed or not is_position(point):
-        msg = "ivo_healpix_index is not supported together with GROUP BY by this service; compute it in a subquery"
-        raise UnsupportedFeatureError(msg)
-    source = point.lon.source if isinstance(point.lon, ColumnUse) else ""
-    return sql.SQL("({}.{} >> {})").format(
-        sql.Identifier(source), sql.Identifier("_hpx"), sql.Literal(2 * (29 - order))
-    )

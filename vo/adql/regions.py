@@ -11,17 +11,22 @@ from vo.adql.geometry import (
     polygon_area,
     polygon_centroid,
 )
+from vo.adql.moc import MocError, read_moc
 from vo.adql.resolved import (
     DOUBLE,
     INT,
+    POINT,
     TEXT,
     CircleValue,
     ColumnUse,
     Constant,
+    Geometry,
     Meta,
+    MocValue,
     Operation,
     PointValue,
     PolygonValue,
+    RegionValue,
     Typed,
     polygon_meta,
 )
@@ -29,10 +34,9 @@ from vo.adql.scope import Scope
 from vo.adql.syntax import FunctionCall, Node, Shape, StringLiteral
 
 MAX_VERTICES = 1_000
+SKY_DEG2 = 4 * math.pi * math.degrees(1) ** 2
 _ICRS_NAMES = {"", "ICRS", "FK5", "J2000", "UNKNOWNFRAME"}
 _REFERENCE_POSITIONS = {"BARYCENTER", "GEOCENTER", "HELIOCENTER", "TOPOCENTER", "UNKNOWNREFPOS", "SPHERICAL2"}
-
-GeometryValue = PointValue | CircleValue | PolygonValue
 
 
 def constant_number(value: Typed) -> float | None:
@@ -94,6 +98,7 @@ def resolve_shape(node: Shape, values: tuple[Typed, ...], scope: Scope) -> Typed
     if node.kind == "REGION":
         return _region(node, scope)
     frame = frame_of(node, scope)
+    values = tuple(as_shape(value) or value for value in values)
     for value, argument in zip(values, node.arguments, strict=True):
         if not (value.meta.is_number or isinstance(value, PointValue)):
             msg = f"the arguments of {node.kind} must be numbers in degrees, or points"
@@ -126,10 +131,42 @@ def _point(lon: Typed, lat: Typed, frame: str, node: Node, scope: Scope) -> Poin
             raise scope.error(TypeMismatchError, msg, node)
         x, y = icrs_from_galactic(x, y) if frame == "GALACTIC" else (x, y)
         return PointValue(Constant(repr(x), DOUBLE), Constant(repr(y), DOUBLE))
-    if frame != "ICRS":
-        msg = "GALACTIC is supported for constant positions only; the tables hold ICRS positions"
-        raise scope.error(UnsupportedFeatureError, msg, node)
-    return PointValue(lon, lat)
+    return point_of(rotated(Operation("SHAPE", (lon, lat), POINT), frame)) if frame != "ICRS" else PointValue(lon, lat)
+
+
+def point_of(array: Typed) -> PointValue:
+    """Return the point, or the centre of the circle, that an array of numbers holds."""
+    return PointValue(_element(array, 1), _element(array, 2))
+
+
+def _element(array: Typed, place: int) -> Operation:
+    return Operation("ELEMENT", (array, Constant(str(place), INT)), Meta("double", unit="deg"))
+
+
+def rotated(array: Typed, frame: str) -> Operation:
+    """Return a shape whose numbers are of that frame, "ICRS" or "GALACTIC", with the numbers of the other one."""
+    return Operation("TO GALACTIC" if frame == "ICRS" else "FROM GALACTIC", (array,), array.meta)
+
+
+def as_shape(value: Typed) -> Geometry | None:
+    """Return a geometry as one: as it stands, made of a column of points or shapes, or of footprints; else None."""
+    if isinstance(value, Geometry):
+        return value
+    match value.meta.kind:
+        case "point":
+            return point_of(value)
+        case "circle":
+            return CircleValue(point_of(value), _element(value, 3))
+        case "polygon":
+            return RegionValue(value, value.meta)
+        case "text" if isinstance(value, ColumnUse) and _holds_footprints(value.meta):
+            return RegionValue(value)
+        case _:
+            return None
+
+
+def _holds_footprints(meta: Meta) -> bool:
+    return (meta.xtype or "").lower() in {"adql:region", "stc-s"} or (meta.ucd or "").startswith("pos.outline")
 
 
 def _centre(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) -> tuple[PointValue, tuple[Typed, ...]]:
@@ -159,43 +196,50 @@ def constant_point(point: PointValue) -> tuple[float, float] | None:
     return None
 
 
-def _box(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) -> PolygonValue:
+def _box(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) -> Geometry:
     if isinstance(values[0], PointValue):
-        centre = constant_point(values[0])
-        sizes = values[1:]
-    else:
-        x, y = constant_number(values[0]), constant_number(values[1])
-        centre = None if x is None or y is None else (x, y)
-        sizes = values[2:]
-    width, height = (constant_number(size) for size in sizes)
-    if centre is None or width is None or height is None:
-        msg = "BOX with a centre or size taken from columns is not supported by this service"
-        raise scope.error(UnsupportedFeatureError, msg, node)
-    if abs(centre[1]) > 90:
-        msg = f"the latitude {centre[1]:g} is not between -90 and 90 degrees"
-        raise scope.error(TypeMismatchError, msg, node)
-    return _constant_polygon(box_vertices(*centre, width, height), frame, node, scope)
-
-
-def _polygon(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) -> PolygonValue:
-    if isinstance(values[0], PointValue):
-        points = [constant_point(v) if isinstance(v, PointValue) else None for v in values]
+        numbers = (values[0].lon, values[0].lat, *values[1:])
         frame = "ICRS"
     else:
-        numbers = [constant_number(value) for value in values]
-        pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        points = [None if x is None or y is None else (x, y) for x, y in pairs]
-    vertices = tuple(point for point in points if point is not None)
-    if len(vertices) < len(points):
-        msg = "POLYGON with vertices taken from columns is not supported by this service"
+        numbers = values
+    if any(isinstance(number, PointValue) for number in numbers) or len(numbers) != 4:
+        msg = "BOX takes a centre, a width and a height"
+        raise scope.error(TypeMismatchError, msg, node)
+    x, y, width, height = (constant_number(number) for number in numbers)
+    if x is None or y is None or width is None or height is None:
+        box = Operation("BOX", numbers, polygon_meta(4))
+        return RegionValue(rotated(box, frame) if frame == "GALACTIC" else box, polygon_meta(4))
+    if abs(y) > 90:
+        msg = f"the latitude {y:g} is not between -90 and 90 degrees"
+        raise scope.error(TypeMismatchError, msg, node)
+    return _constant_polygon(box_vertices(x, y, width, height), frame, node, scope)
+
+
+def _polygon(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) -> Geometry:
+    if isinstance(values[0], PointValue):
+        flat = [part for v in values if isinstance(v, PointValue) for part in (v.lon, v.lat)]
+        frame = "ICRS"
+    else:
+        flat = [value for value in values if not isinstance(value, PointValue)]
+    if len(flat) < len(values) or len(flat) % 2:
+        msg = "POLYGON takes either points or pairs of numbers"
+        raise scope.error(TypeMismatchError, msg, node)
+    _check_vertices(len(flat) // 2, node, scope)
+    numbers = [number for value in flat if (number := constant_number(value)) is not None]
+    if len(numbers) == len(flat):
+        return _constant_polygon(tuple(zip(numbers[::2], numbers[1::2], strict=True)), frame, node, scope)
+    meta = polygon_meta(len(flat) // 2)
+    shape = Operation("SHAPE", tuple(flat), meta)
+    return RegionValue(rotated(shape, frame) if frame == "GALACTIC" else shape, meta)
+
+
+def _check_vertices(count: int, node: Node, scope: Scope) -> None:
+    if count > MAX_VERTICES:
+        msg = f"a polygon may have at most {MAX_VERTICES} vertices, not {count}"
         raise scope.error(UnsupportedFeatureError, msg, node)
-    return _constant_polygon(vertices, frame, node, scope)
 
 
 def _constant_polygon(vertices: tuple[tuple[float, float], ...], frame: str, node: Node, scope: Scope) -> PolygonValue:
-    if len(vertices) > MAX_VERTICES:
-        msg = f"a polygon may have at most {MAX_VERTICES} vertices, not {len(vertices)}"
-        raise scope.error(UnsupportedFeatureError, msg, node)
     if any(abs(lat) > 90 or not math.isfinite(lon) for lon, lat in vertices):
         msg = "the latitude of a vertex is not between -90 and 90 degrees"
         raise scope.error(TypeMismatchError, msg, node)
@@ -206,9 +250,11 @@ def _constant_polygon(vertices: tuple[tuple[float, float], ...], frame: str, nod
 
 
 def _region(node: Shape, scope: Scope) -> Typed:
-    """Read the simple shapes of STC-S: CIRCLE, POLYGON, BOX and POSITION with an optional frame."""
+    """Read a MOC, or the simple shapes of STC-S: CIRCLE, POLYGON, BOX and POSITION with an optional frame."""
     text = str(getattr(node.arguments[0], "value", ""))
     words = text.split()
+    if words and (words[0].upper() == "MOC" or "/" in words[0]):
+        return resolve_moc(text[text.upper().index("MOC") + 3 :] if words[0].upper() == "MOC" else text, node, scope)
     kind = {"CIRCLE": "CIRCLE", "POLYGON": "POLYGON", "BOX": "BOX", "POSITION": "POINT", "POINT": "POINT"}.get(
         words[0].upper() if words else ""
     )
@@ -223,7 +269,7 @@ def _region(node: Shape, scope: Scope) -> Typed:
     if kind is None or not good or not all(map(math.isfinite, numbers)):
         msg = (
             f"the region {text[:80]!r} is not supported by this service; it reads CIRCLE, POLYGON, BOX and POSITION "
-            "with an optional frame, as in 'CIRCLE ICRS 10 20 1'"
+            "with an optional frame, as in 'CIRCLE ICRS 10 20 1', and MOC 4/30-33 38"
         )
         raise scope.error(UnsupportedFeatureError, msg, node)
     from_text = tuple(Constant(repr(number), DOUBLE) for number in numbers)
@@ -232,7 +278,21 @@ def _region(node: Shape, scope: Scope) -> Typed:
     return resolve_shape(shape, from_text, scope)
 
 
-def resolve_geometry_function(  # noqa: C901, PLR0911  # one line for each function
+def resolve_moc(text: str, node: Node, scope: Scope) -> MocValue:
+    """Read the text of a coverage (MOC 2.0 section 4.2.3, ``order/cell first-last ...``).
+
+    Raises
+    ------
+    TypeMismatchError
+        If it is none, or too large; with the reason.
+    """
+    try:
+        return MocValue(read_moc(text))
+    except MocError as error:
+        raise scope.error(TypeMismatchError, f"this MOC cannot be used: {error}", node) from error
+
+
+def resolve_geometry_function(  # noqa: C901, PLR0911, PLR0912  # one line for each function
     node: FunctionCall, values: tuple[Typed, ...], scope: Scope
 ) -> Typed:
     """Resolve AREA, CENTROID, CONTAINS, COORD1, COORD2, COORDSYS, DISTANCE or INTERSECTS."""
@@ -242,9 +302,9 @@ def resolve_geometry_function(  # noqa: C901, PLR0911  # one line for each funct
     shapes = [_need_shape(value, node, scope) for value in values]
     match name, *shapes:
         case (("CONTAINS" | "INTERSECTS"), _, _):
-            return Operation(name, tuple(values), INT)
+            return Operation(name, tuple(shapes), INT)
         case "DISTANCE", PointValue(), PointValue():
-            return Operation(name, tuple(values), Meta("double", unit="deg", ucd="pos.angDistance"))
+            return Operation(name, tuple(shapes), Meta("double", unit="deg", ucd="pos.angDistance"))
         case "COORD1", PointValue(lon=lon):
             return lon
         case "COORD2", PointValue(lat=lat):
@@ -253,7 +313,7 @@ def resolve_geometry_function(  # noqa: C901, PLR0911  # one line for each funct
             return Constant("ICRS", TEXT)
         case "AREA", PointValue():
             return Constant("0", DOUBLE.computed(unit="deg**2", ucd="phys.angArea"))
-        case "AREA", CircleValue():
+        case "AREA", (CircleValue() | RegionValue()):
             return Operation("AREA", (shapes[0],), Meta("double", unit="deg**2", ucd="phys.angArea"))
         case "AREA", PolygonValue(vertices=vertices):
             return Constant(repr(polygon_area(vertices)), Meta("double", unit="deg**2", ucd="phys.angArea"))
@@ -264,19 +324,22 @@ def resolve_geometry_function(  # noqa: C901, PLR0911  # one line for each funct
         case "CENTROID", PolygonValue(vertices=vertices):
             lon, lat = polygon_centroid(vertices)
             return PointValue(Constant(repr(lon), DOUBLE), Constant(repr(lat), DOUBLE))
+        case "CENTROID", RegionValue():
+            return point_of(Operation("CENTROID", (shapes[0],), POINT))
+        case "AREA", MocValue(ranges=ranges):
+            cells = sum(high - low for low, high in ranges)
+            return Constant(repr(cells / (12 << 58) * SKY_DEG2), Meta("double", unit="deg**2", ucd="phys.angArea"))
         case _:
-            msg = f"{name} takes points here, not regions"
+            msg = f"{name} does not take {shapes[0].meta.kind} and the like"
             raise scope.error(TypeMismatchError, msg, node)
 
 
-def _need_shape(value: Typed, node: FunctionCall, scope: Scope) -> GeometryValue:
-    if isinstance(value, PointValue | CircleValue | PolygonValue):
-        return value
+def _need_shape(value: Typed, node: FunctionCall, scope: Scope) -> Geometry:
+    shape = as_shape(value)
+    if shape is not None:
+        return shape
     if isinstance(value, ColumnUse) and value.meta.kind == "text":
-        msg = (
-            f"{node.name} with the region column {value.label} is not supported by this service yet; use the position "
-            "columns of the table"
-        )
-        raise scope.error(UnsupportedFeatureError, msg, node)
+        msg = f"{node.name} cannot use {value.label}: this column of texts is not described as one of regions"
+        raise scope.error(TypeMismatchError, msg, node)
     msg = f"{node.name} takes geometries such as POINT(ra, dec) or CIRCLE(ra, dec, radius)"
     raise scope.error(TypeMismatchError, msg, node)

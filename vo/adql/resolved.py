@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
-Kind = OneOf["int", "float", "text", "boolean", "timestamp", "point", "circle", "polygon", "array", "null"]
+Kind = OneOf["int", "float", "text", "boolean", "timestamp", "point", "circle", "polygon", "moc", "array", "null"]
+GEOMETRY_KINDS = frozenset({"point", "circle", "polygon", "moc"})
 
 _INTEGERS = {"short": 16, "int": 32, "long": 64}
 _FLOATS = {"float": 32, "double": 64}
@@ -29,6 +30,8 @@ class Meta:
             return "timestamp"
         if self.xtype in {"point", "circle", "polygon"} and self.is_array:
             return self.xtype  # pyright: ignore[reportReturnType]  # narrowed by the test
+        if self.xtype == "moc":
+            return "moc"
         if self.is_array:
             return "array"
         if self.datatype in _INTEGERS:
@@ -69,6 +72,8 @@ NULL = Meta("null")
 TIMESTAMP = Meta("char", "23*", xtype="timestamp")
 POINT = Meta("double", "2", "deg", "pos.eq", xtype="point")
 CIRCLE = Meta("double", "3", "deg", "pos.outline", xtype="circle")
+REGION = Meta("double", "*", "deg", "pos.outline", xtype="polygon")
+MOC = Meta("char", "*", None, "pos.outline", xtype="moc")
 
 
 def polygon_meta(vertices: int) -> Meta:
@@ -152,6 +157,25 @@ class PolygonValue:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionValue:
+    """A shape that differs from row to row.
+
+    `value` is a column of footprints as text, or an array in ICRS degrees: 3 numbers a circle, 6 or more a polygon.
+    """
+
+    value: "Typed"
+    meta: Meta = REGION
+
+
+@dataclass(frozen=True, slots=True)
+class MocValue:
+    """A coverage: half-open ranges of NESTED cells at order 29, sorted and apart from each other."""
+
+    ranges: tuple[tuple[int, int], ...]
+    meta: Meta = MOC
+
+
+@dataclass(frozen=True, slots=True)
 class QueryTest:
     """IN or EXISTS with a query."""
 
@@ -161,7 +185,8 @@ class QueryTest:
     meta: Meta = BOOLEAN
 
 
-Typed = Constant | ColumnUse | Operation | PointValue | CircleValue | PolygonValue | QueryTest
+Geometry = PointValue | CircleValue | PolygonValue | RegionValue | MocValue
+Typed = Constant | ColumnUse | Operation | Geometry | QueryTest
 
 # --- queries --------------------------------------------------------------------------------------------------------
 

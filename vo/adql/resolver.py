@@ -17,6 +17,7 @@ from vo.adql.errors import (
 )
 from vo.adql.resolved import (
     BOOLEAN,
+    GEOMETRY_KINDS,
     TEXT,
     BaseTable,
     Body,
@@ -32,6 +33,7 @@ from vo.adql.resolved import (
     PointValue,
     QueryTable,
     QueryTest,
+    RegionValue,
     ResolvedQuery,
     SelectBody,
     SetBody,
@@ -172,7 +174,7 @@ class _Resolver:
         columns = []
         for mine, other in zip(left.columns, right.columns, strict=True):
             meta = common_meta([mine.meta, other.meta])
-            if meta is None or (meta.kind in {"point", "circle", "polygon"} and mine.meta != other.meta):
+            if meta is None or (meta.kind in GEOMETRY_KINDS and mine.meta != other.meta):
                 kinds = f"a {mine.meta.kind} on the left, a {other.meta.kind} on the right"
                 msg = f"{node.operator}: column {mine.name} is {kinds}"
                 raise self.error(TypeMismatchError, msg, node)
@@ -293,7 +295,7 @@ class _Resolver:
         if named is not None:
             return named
         value = resolve_value(by, scope)  # pyright: ignore[reportArgumentType]  # OrderTerm.by is an int or a Value
-        if value.meta.kind in {"point", "circle", "polygon"}:
+        if value.meta.kind in GEOMETRY_KINDS:
             msg = "ORDER BY cannot order geometries"
             raise self.error(TypeMismatchError, msg, term)
         return value
@@ -397,7 +399,7 @@ class _Resolver:
         reference = ColumnReference((name,), pos=name.pos)
         one, two = _without_outer(left).find(reference), _without_outer(right).find(reference)
         meta = common_meta([one.meta, two.meta])
-        if meta is None or meta.kind in {"point", "circle", "polygon"}:
+        if meta is None or meta.kind in GEOMETRY_KINDS:
             msg = f"the column {name.name} is a {one.meta.kind} in one table and a {two.meta.kind} in the other"
             raise self.error(TypeMismatchError, msg, name)
         merged = {"FULL": Operation("COALESCE", (one, two), meta), "RIGHT": two}.get(node.kind, one)
@@ -451,7 +453,7 @@ def _named_item(by: object, items: list[tuple[str, Typed]]) -> Typed | None:
     return None
 
 
-_AGGREGATES = ("COUNT", "MIN", "MAX", "AVG", "SUM", "IVO_STRING_AGG")
+_AGGREGATES = ("COUNT", "MIN", "MAX", "AVG", "SUM", "IVO_STRING_AGG", "IVO_HISTOGRAM")
 
 
 def _is_aggregate(value: Typed) -> bool:
@@ -466,6 +468,8 @@ def _children(value: Typed) -> tuple[Typed, ...]:
             return (lon, lat)
         case CircleValue(centre, radius):
             return (centre, radius)
+        case RegionValue(inner):
+            return (inner,)
         case QueryTest(value=test) if test is not None:
             return (test,)
         case _:

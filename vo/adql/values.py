@@ -1,22 +1,22 @@
 """Resolves value expressions: binds names and gives every value its type."""
 
 from vo.adql.errors import ADQLError, TypeMismatchError, UnsupportedFeatureError
+from vo.adql.functions import is_declared
+from vo.adql.operands import constant_time, describe, need_number, need_text, text_meta
 from vo.adql.regions import resolve_geometry_function, resolve_shape
 from vo.adql.resolved import (
     BOOLEAN,
     DOUBLE,
+    GEOMETRY_KINDS,
     INT,
     LONG,
     NULL,
-    POINT,
     TEXT,
     TIMESTAMP,
     UNICODE,
-    ColumnUse,
     Constant,
     Meta,
     Operation,
-    PointValue,
     Typed,
 )
 from vo.adql.scope import Scope
@@ -35,8 +35,9 @@ from vo.adql.syntax import (
     StringLiteral,
     Value,
 )
-from vo.adql.types import arithmetic_meta, common_meta, number_meta, read_timestamp, statistic_ucd
+from vo.adql.types import arithmetic_meta, common_meta, number_meta, statistic_ucd
 from vo.adql.units import conversion_factor
+from vo.adql.user_functions import resolve_user_function
 from vo.adql.words import GEOMETRY_FUNCTIONS
 
 _CAST_METAS = {
@@ -91,33 +92,6 @@ def _number(text: str) -> Constant:
     if text[:2].lower() == "0x" and len(text) <= 18:
         text = str(int(text, 16))
     return Constant(text, number_meta(text))
-
-
-def need_number(value: Typed, what: str, node: Node, scope: Scope) -> Typed:
-    """Return `value` if it is a number or NULL, else fail."""
-    if not value.meta.is_number and value.meta.kind != "null":
-        msg = f"{what} must be a number, not {describe(value)}"
-        raise scope.error(TypeMismatchError, msg, node)
-    return value
-
-
-def need_text(value: Typed, what: str, node: Node, scope: Scope) -> Typed:
-    """Return `value` if it is a text or NULL, else fail."""
-    if value.meta.kind not in {"text", "timestamp", "null"}:
-        msg = f"{what} must be a text, not {describe(value)}; CAST(... AS VARCHAR) makes one"
-        raise scope.error(TypeMismatchError, msg, node)
-    return value
-
-
-def text_meta(*values: Typed) -> Meta:
-    """Return the type of a text made of these values; what may hold more than ASCII is unicodeChar."""
-    return UNICODE if any(value.meta.datatype == "unicodeChar" for value in values) else TEXT
-
-
-def describe(value: Typed) -> str:
-    """Name a value's kind for an error message."""
-    kind = {"int": "number", "float": "number"}.get(value.meta.kind, value.meta.kind)
-    return f"the {kind} {value.label}" if isinstance(value, ColumnUse) else f"a {kind}"
 
 
 def _signed(node: Signed, scope: Scope) -> Typed:
@@ -205,14 +179,14 @@ def _cast(node: Cast, scope: Scope) -> Typed:
             return resolve_shape(shape, (), scope)
         msg = f"CAST of anything but a constant text to {node.target} is not supported by this service"
         raise scope.error(UnsupportedFeatureError, msg, node)
-    if kind in {"point", "circle", "polygon", "array"}:
+    if kind in {*GEOMETRY_KINDS, "array"}:
         msg = f"CAST cannot make a {node.target} of {describe(operand)}"
         raise scope.error(TypeMismatchError, msg, node)
     meta = _CAST_METAS[node.target]
     if meta.kind == "timestamp":
         need_text(operand, "what becomes a TIMESTAMP", node, scope)
         if isinstance(operand, Constant) and operand.value is not None:
-            return _timestamp(operand, node, scope)
+            return constant_time(operand, node, scope)
         return Operation("CAST TIMESTAMP", (operand,), TIMESTAMP)
     if meta.kind != "text" and kind == "timestamp":
         msg = f"CAST cannot make a {node.target} of {describe(operand)}"
@@ -225,14 +199,6 @@ def _cast(node: Cast, scope: Scope) -> Typed:
     return Operation(f"CAST {node.target}", (operand,), meta)
 
 
-def _timestamp(value: Constant, node: Node, scope: Scope) -> Constant:
-    iso = read_timestamp(str(value.value))
-    if iso is None:
-        msg = f"{value.value!r} is not a time such as 2005-01-31T12:00:00 (UTC)"
-        raise scope.error(TypeMismatchError, msg, node)
-    return Constant(iso, TIMESTAMP)
-
-
 def _function(node: FunctionCall, scope: Scope) -> Typed:
     if node.name in GEOMETRY_FUNCTIONS:
         return resolve_geometry_function(node, tuple(resolve_value(a, scope) for a in node.arguments), scope)
@@ -240,7 +206,7 @@ def _function(node: FunctionCall, scope: Scope) -> Typed:
     match node.name:
         case "COALESCE":
             meta = common_meta([value.meta for value in values])
-            if meta is None or meta.kind in {"point", "circle", "polygon"}:
+            if meta is None or meta.kind in GEOMETRY_KINDS:
                 msg = "the arguments of COALESCE must be all numbers or all texts"
                 raise scope.error(TypeMismatchError, msg, node)
             return Operation("COALESCE", values, meta)
@@ -249,7 +215,7 @@ def _function(node: FunctionCall, scope: Scope) -> Typed:
             return Operation(node.name, (text,), text_meta(text).computed(ucd=text.meta.ucd))
         case "TIMESTAMP":
             if isinstance(values[0], Constant):
-                return _timestamp(values[0], node, scope)
+                return constant_time(values[0], node, scope)
             return Operation(
                 "CAST TIMESTAMP", (need_text(values[0], "the argument of TIMESTAMP", node, scope),), TIMESTAMP
             )
@@ -258,8 +224,8 @@ def _function(node: FunctionCall, scope: Scope) -> Typed:
         case "RAND" if values:
             msg = "RAND with a seed is not supported by this service; RAND() is"
             raise scope.error(UnsupportedFeatureError, msg, node)
-        case name if name.startswith("IVO_") or name == "IJD":
-            return _user_function(node, values, scope)
+        case name if is_declared(name):
+            return resolve_user_function(node, values, scope)
         case _:
             return _numeric_function(node, values, scope)
 
@@ -281,63 +247,3 @@ def _in_unit(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> Typ
         raise scope.error(TypeMismatchError, f"IN_UNIT: {factor}", node)
     meta = Meta("double", unit=unit, ucd=value.meta.ucd)
     return Operation("*", (value, Constant(repr(factor), DOUBLE)), meta)
-
-
-_USER_FUNCTION_TYPES = {
-    "IVO_HASWORD": ("text", "text"),
-    "IVO_NOCASEMATCH": ("text", "text"),
-    "IVO_HASHLIST_HAS": ("text", "text"),
-    "IVO_INTERVAL_OVERLAPS": ("number", "number", "number", "number"),
-    "IVO_STRING_AGG": ("text", "text"),
-    "IVO_HEALPIX_INDEX": ("number", "number", "number"),
-    "IJD": ("number",),
-}
-
-
-def _user_function(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> Typed:
-    if node.name == "IVO_HEALPIX_INDEX" and len(values) == 2 and isinstance(values[1], PointValue):
-        values = (values[0], values[1].lon, values[1].lat)
-    wanted = _USER_FUNCTION_TYPES.get(node.name)
-    if wanted is None:
-        msg = f"the function {node.name.lower()} is not supported by this service; /capabilities lists those that are"
-        raise scope.error(UnsupportedFeatureError, msg, node)
-    if len(wanted) != len(values):
-        msg = f"{node.name.lower()} takes {len(wanted)} argument(s), not {len(values)}"
-        raise scope.error(TypeMismatchError, msg, node)
-    for value, kind in zip(values, wanted, strict=True):
-        (need_text if kind == "text" else need_number)(value, f"an argument of {node.name.lower()}", node, scope)
-    match node.name:
-        case "IJD":
-            return Operation("-", (values[0], Constant("51544", INT)), Meta("double", unit="d", ucd=values[0].meta.ucd))
-        case "IVO_STRING_AGG":
-            return _string_agg(node, values, scope)
-        case "IVO_HEALPIX_INDEX":
-            return _healpix_index(node, values, scope)
-        case _:
-            return Operation(node.name, values, INT)
-
-
-def _string_agg(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> Typed:
-    if not scope.aggregates_allowed:
-        msg = "ivo_string_agg cannot stand here: WHERE, ON and GROUP BY look at one row at a time"
-        raise scope.error(ADQLError, msg, node)
-    return Operation("IVO_STRING_AGG", values, text_meta(*values))
-
-
-def _healpix_index(node: FunctionCall, values: tuple[Typed, ...], scope: Scope) -> Typed:
-    order, lon, lat = values
-    if not isinstance(order, Constant) or not str(order.value).isdigit() or int(str(order.value)) > 29:
-        msg = "the order of ivo_healpix_index must be a whole number from 0 to 29"
-        raise scope.error(TypeMismatchError, msg, node)
-    meta = LONG.computed(ucd="pos.healpix")
-    point = PointValue(lon, lat, POINT)
-    constant = isinstance(lon, Constant) and isinstance(lat, Constant)
-    indexed = (
-        isinstance(lon, ColumnUse)
-        and isinstance(lat, ColumnUse)
-        and (lon.role, lat.role, lon.source) == ("ra", "dec", lat.source)
-    )
-    if not constant and not indexed:
-        msg = "ivo_healpix_index is supported for the main position columns of a table and for constants"
-        raise scope.error(UnsupportedFeatureError, msg, node)
-    return Operation("IVO_HEALPIX_INDEX", (order, point), meta)
