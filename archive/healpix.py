@@ -96,6 +96,64 @@ def pixel_centres(order: int, pixels: ArrayLike) -> tuple[FloatArray, FloatArray
     return ra, dec
 
 
+def max_pixel_radius_deg(order: int) -> float:
+    """Return the largest distance from the centre of a pixel to one of its corners (deg).
+
+    It is that of the pixel at z = 2/3 (Gorski et al. 2005, section 5; corner at the top of the cap's ring nside - 1).
+    """
+    nside = 1 << order
+    centre = _vector(2.0 / 3.0, math.pi / (4 * nside))
+    corner = _vector(1.0 - (1.0 - 1.0 / nside) ** 2 / 3.0, 0.0)
+    return math.degrees(2.0 * math.asin(math.dist(centre, corner) / 2.0))
+
+
+def _vector(z: float, lon: float) -> tuple[float, float, float]:
+    width = math.sqrt(1.0 - z * z)
+    return width * math.cos(lon), width * math.sin(lon), z
+
+
+def cone_ranges(ra: float, dec: float, radius_deg: float) -> list[tuple[int, int]]:
+    """Return half-open ranges of `hpx29` that hold every position within a circle, and few outside it.
+
+    Pixels that cannot reach the circle are dropped, those wholly within kept, the others split, down to pixels about
+    an eighth as wide as the circle.
+
+    Examples
+    --------
+    >>> ranges = cone_ranges(83.633, 22.0145, 1.0)
+    >>> here = int(hpx29(83.633, 22.0145))
+    >>> any(low <= here < high for low, high in ranges), len(ranges) < 100
+    (True, True)
+    """
+    deepest = min(HPX_ORDER, max(1, math.ceil(math.log2(58.6 * 8.0 / max(2.0 * radius_deg, 1e-9)))))
+    kept: list[tuple[int, int]] = []
+    pixels = np.arange(12, dtype=np.int64)
+    target = np.stack(unit_vector(ra, dec))
+    for order in range(deepest + 1):
+        centres = np.stack(unit_vector(*pixel_centres(order, pixels)))
+        chord = np.sqrt(np.sum((centres - target[:, np.newaxis]) ** 2, axis=0))
+        distance = np.degrees(2.0 * np.arcsin(np.minimum(1.0, chord / 2.0)))
+        # a thousandth more than the pixel, for rounding
+        reach = 1.001 * max_pixel_radius_deg(order) + 1e-9
+        inside = distance + reach <= radius_deg
+        touched = (distance <= radius_deg + reach) & ~inside
+        shift = 2 * (HPX_ORDER - order)
+        whole = pixels[inside] if order < deepest else pixels[inside | touched]
+        kept += [(int(pixel) << shift, (int(pixel) + 1) << shift) for pixel in whole]
+        pixels = (pixels[touched][:, np.newaxis] * 4 + np.arange(4)).ravel()
+    return _join_ranges(kept)
+
+
+def _join_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
+
+
 def unit_vector(ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return x, y, z of the unit vectors towards ICRS degrees; each of the shape of the input."""
     lon = np.radians(np.asarray(ra, dtype=np.float64))

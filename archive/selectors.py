@@ -1,6 +1,8 @@
 """Reads: functions that return query sets or dataclasses of the current release."""
 
 import difflib
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +12,7 @@ from django.db.models.expressions import ExpressionWrapper
 from django.db.models.fields import FloatField
 
 from archive.errors import NotFoundError, UsageError, WithdrawnError
-from archive.healpix import unit_vector
+from archive.healpix import cone_ranges, unit_vector
 from archive.identifiers import normalize_name
 from archive.models import CurrentRelease, Product, Release, Released, Source, SourceName, Withdrawal
 from archive.skymaps import MapVersion, open_version
@@ -18,6 +20,8 @@ from archive.skymaps import MapVersion, open_version
 RowT = TypeVar("RowT", bound=Released)
 
 MAX_RADIUS_DEG = 180.0
+INDEXED_RADIUS_DEG = 60.0
+"""Larger circles hold so much of the sky that reading every row is as quick."""
 MAX_SUGGESTED_CHARACTERS = 40
 
 
@@ -136,6 +140,11 @@ def within_cone(rows: QuerySet[RowT], ra: float, dec: float, radius_deg: float) 
     chord2 = (F("x") - x) * (F("x") - x) + (F("y") - y) * (F("y") - y) + (F("z") - z) * (F("z") - z)
     limit = 4.0 * float(np.sin(np.radians(radius_deg) / 2.0)) ** 2
     annotated = rows.annotate(separation_chord2=ExpressionWrapper(chord2, output_field=FloatField()))
+    if radius_deg <= INDEXED_RADIUS_DEG:
+        # The index on hpx finds the neighbourhood; the chord decides.
+        annotated = annotated.filter(
+            reduce(or_, (Q(hpx__gte=low, hpx__lt=high) for low, high in cone_ranges(ra, dec, radius_deg)))
+        )
     return annotated.filter(separation_chord2__lte=limit).order_by("separation_chord2")
 
 

@@ -5,6 +5,7 @@ import math
 from django import template
 from django.http import QueryDict
 
+from archive.published import Column
 from archive.selectors import separation_deg
 from archive.times import ijd_from_mjd_tt, utc_iso_from_mjd_tt
 
@@ -144,6 +145,27 @@ def sort_head(
     flipped = column if now.startswith("-") else f"-{column}"
     address = with_params(context, sort=flipped if state else first, page="")
     return {"address": address, "title": title, "unit": unit, "numeric": numeric, "state": state}
+
+
+@register.simple_tag(takes_context=True)
+def without(context: template.Context, name: str) -> str:
+    """Query string of this page without one filter, from the first page."""
+    params = context["request"].GET.copy()
+    for dropped in (name, "page", *(("radius",) if name == "near" else ())):
+        params.pop(dropped, None)
+    return f"?{params.urlencode()}"
+
+
+@register.inclusion_tag("archive/parts/sort_head.html", takes_context=True)
+def column_head(context: template.Context, column: Column) -> dict[str, object]:
+    """Head of a published column that sorts the search by it."""
+    return sort_head(context, column.name, column.name, column.unit or "", column.datatype not in {"char", "boolean"})
+
+
+@register.filter
+def is_mjd(column: Column) -> bool:
+    """Say whether a column holds MJD (TT)."""
+    return column.name.endswith("_mjd_tt")
 
 
 def _sexagesimal(value: float, decimals: int, wrap: int) -> str:

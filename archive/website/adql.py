@@ -37,7 +37,7 @@ def export_links(query: str) -> dict[str, str]:
     """Return the addresses that give the whole result of a query, by format."""
     return {
         name: "/tap/sync?" + urlencode({"REQUEST": "doQuery", "LANG": "ADQL", "RESPONSEFORMAT": mime, "QUERY": query})
-        for name, mime in (("CSV", "csv"), ("VOTable", "votable"))
+        for name, mime in (("CSV", "csv"), ("VOTable", "votable"), ("FITS", "fits"), ("Parquet", "parquet"))
     }
 
 

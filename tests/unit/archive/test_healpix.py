@@ -4,7 +4,7 @@ from astropy import units
 from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import healpix_to_lonlat, lonlat_to_healpix
 
-from archive.healpix import hpx29, ipix_nested, pixel_centres, pixels_nested, unit_vector
+from archive.healpix import cone_ranges, hpx29, ipix_nested, pixel_centres, pixels_nested, unit_vector
 
 
 @pytest.mark.parametrize("order", [0, 3, 8, 13, 29])
@@ -41,3 +41,28 @@ def test_centres_agree_with_cdshealpix(order):
     np.testing.assert_allclose((ra - lon.to_value("deg") + 180) % 360, 180, atol=1e-9)
     np.testing.assert_allclose(dec, lat.to_value("deg"), atol=1e-12)
     assert pixels_nested(order, ra, dec).tolist() == pixels.tolist()
+
+
+@pytest.mark.parametrize("radius", [0.001, 0.1, 1.0, 5.0, 15.0, 60.0])
+def test_cone_ranges_hold_the_whole_circle_and_little_more(radius):
+    random = np.random.default_rng(1)
+    centres = [(0.0, 90.0), (77.0, -90.0), (12.0, 89.99), (45.0, -41.81), *random.uniform((0, -90), (360, 90), (40, 2))]
+    for ra, dec in centres:
+        ranges = cone_ranges(ra, dec, radius)
+        low, high = np.array(ranges).T
+        pole = np.stack(unit_vector(ra, dec))
+        east = np.cross(pole, (1.0, 0.0, 0.0) if abs(pole[0]) < 0.9 else (0.0, 1.0, 0.0))
+        east /= np.linalg.norm(east)
+        north = np.cross(pole, east)
+        angle = np.radians(radius) * np.append(np.full(100, 0.999999), np.sqrt(random.uniform(0, 1, 300)))
+        turn = random.uniform(0, 2 * np.pi, 400)
+        x, y, z = np.outer(pole, np.cos(angle)) + np.sin(angle) * (
+            np.outer(east, np.cos(turn)) + np.outer(north, np.sin(turn))
+        )
+        found = hpx29(np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y))))
+        place = np.searchsorted(low, found, side="right") - 1
+        assert (place >= 0).all()
+        assert (found < high[place]).all()
+        share = float(np.sum(high - low)) / (12 * 4**29) / np.sin(np.radians(radius) / 2) ** 2
+        assert share < 2.5
+        assert len(ranges) < 100
