@@ -6,6 +6,7 @@ from vo.datalink import views as datalink
 from vo.products import views as products
 from vo.scs import views as scs
 from vo.sia import views as sia
+from vo.soda import views as soda
 from vo.ssa import views as ssa
 from vo.tap import views
 
@@ -17,8 +18,11 @@ urlpatterns = [
     path("votable/<str:product_id>", products.votable, name="product-votable"),
     path("scs/<str:name>", scs.cone, name="scs"),
     path("scs/<str:name>/capabilities", scs.capabilities, name="scs-capabilities"),
+    path("mmoda/", include("vo.mmoda.urls")),
     path("sia2/query", sia.query, name="sia2"),
     path("sia2/capabilities", sia.capabilities, name="sia2-capabilities"),
+    path("soda/sync", soda.sync, name="soda"),
+    path("soda/capabilities", soda.capabilities, name="soda-capabilities"),
     path("ssa", ssa.query, name="ssa"),
     path("ssa/capabilities", ssa.capabilities, name="ssa-capabilities"),
     path("tap", views.page),
