@@ -8,7 +8,11 @@ import re
 from archive.errors import NotFoundError
 
 TILE_FORMATS = ("fits", "png")
-DOCUMENTS = ("properties", "Moc.fits", "metadata.fits", "preview.png", "index.html")
+KNOWN_FORMATS = ("fits", "png", "jpg", "tsv")
+# Aladin Lite asks for Metadata.xml, the standard says metadata.xml.
+DOCUMENTS = (
+    "properties", "Moc.fits", "metadata.fits", "metadata.xml", "Metadata.xml", "preview.png", "index.html",
+)  # fmt: skip
 TILES_PER_DIRECTORY = 10_000
 _MAX_PATH = 120
 _TILE = re.compile(r"Norder([0-9]{1,2})/Dir([0-9]{1,18})/Npix([0-9]{1,18})\.([a-z]{1,5})", re.ASCII)
@@ -89,6 +93,6 @@ def parse_address(path: str) -> Address:
 
 
 def _known_format(file_format: str) -> str:
-    if file_format not in TILE_FORMATS:
-        raise NotFoundError(f"There are no {file_format} tiles here: the formats are {' and '.join(TILE_FORMATS)}.")
+    if file_format not in KNOWN_FORMATS:
+        raise NotFoundError(f"There are no {file_format} tiles here: the formats are {', '.join(KNOWN_FORMATS)}.")
     return file_format

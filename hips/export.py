@@ -6,11 +6,15 @@ import dataclasses
 import html
 import json
 import os
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from archive.errors import NotFoundError, StorageError, UsageError
+from hips import catalogues
 from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
+from hips.catalogues import OpenCatalogue, catalogue_properties, make_catalogue_document
+from hips.documents import Document
 from hips.services import OpenSurvey, make_document, survey_properties
 from hips.tiles import ALLSKY_ORDER
 
@@ -28,6 +32,38 @@ class Exported:
     size_bytes: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Whatever can be written as a HiPS: its addresses, the properties last, and what stands at each.
+
+    `make` raises `NotFoundError` for an address at which this HiPS has nothing.
+    """
+
+    survey_id: str
+    title: str
+    digest: str
+    formats: tuple[str, ...]
+    properties: Mapping[str, str]
+    addresses: list[Address]
+    make: Callable[[Address], Document]
+
+
+def source_of_survey(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) -> Source:
+    """An image HiPS to be written."""
+    return Source(
+        opened.survey.survey_id, opened.survey.title, opened.digest, formats, survey_properties(opened),
+        list(list_addresses(opened, formats)), lambda address: make_document(opened, address),
+    )  # fmt: skip
+
+
+def source_of_catalogue(opened: OpenCatalogue) -> Source:
+    """A catalogue HiPS to be written."""
+    return Source(
+        opened.facts.survey_id, opened.facts.title, opened.digest, ("tsv",), catalogue_properties(opened),
+        list(catalogues.list_addresses(opened)), lambda address: make_catalogue_document(opened, address),
+    )  # fmt: skip
+
+
 def export_survey(
     opened: OpenSurvey,
     directory: Path,
@@ -35,7 +71,12 @@ def export_survey(
     formats: tuple[str, ...] = TILE_FORMATS,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write a complete HiPS below `directory`; carry on where an earlier export of the same survey stopped.
+    """Write a complete image HiPS below `directory`; see `export_source`."""
+    return export_source(source_of_survey(opened, formats), directory, progress=progress)
+
+
+def export_source(source: Source, directory: Path, *, progress: Progress | None = None) -> Exported:
+    """Write a complete HiPS below `directory`; carry on where an earlier export of the same one stopped.
 
     The properties come last, so that a directory which has them is complete. A file is compared with what it should
     hold and written again when it differs; each one appears under its name only when it is whole.
@@ -45,32 +86,57 @@ def export_survey(
     UsageError
         If the directory holds something else.
     """
-    _claim(opened, directory, formats)
+    _claim(source, directory)
     written, unchanged, absent, size = 0, 0, 0, 0
-    addresses = list(list_addresses(opened, formats))
-    made: set[Path] = set()
-    for number, address in enumerate(addresses):
-        if progress is not None and number % 64 == 0:
-            progress(number, len(addresses))
-        try:
-            body = make_document(opened, address).body
-        except NotFoundError:  # a tile outside the observed sky: the HiPS has no such file
+    made: set[str] = set()
+    for address, body in _make_all(source, progress):
+        if body is None:
             absent += 1
             continue
-        path = directory / str(address)
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
+        name = str(address)
+        path, parent = f"{directory}/{name}", name.rpartition("/")[0]
+        if parent not in made:
+            (directory / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
         size += len(body)
         if _holds(path, body):
             unchanged += 1
         else:
             _write(path, body)
             written += 1
-    _write(directory / "index.html", _landing_page(opened).encode())
-    if progress is not None:
-        progress(len(addresses), len(addresses))
+    _write(f"{directory}/index.html", _landing_page(source).encode())
     return Exported(written, unchanged, absent, size)
+
+
+def export_zip(source: Source, path: Path, *, progress: Progress | None = None) -> Exported:
+    """Write a complete HiPS into one zip file, which appears under its name only when it is whole.
+
+    Raises
+    ------
+    UsageError
+        If there is a file of this name already.
+    """
+    if path.exists():
+        raise UsageError(f"{path} exists already: choose a new name, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    written, absent, size = 0, 0, 0
+    stamp = _zip_time(source)
+    with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for address, body in _make_all(source, progress):
+            if body is None:
+                absent += 1
+                continue
+            name = str(address)
+            entry = zipfile.ZipInfo(f"{source.survey_id}/{name}", stamp)
+            kept = name.endswith((".png", ".jpg"))  # these are compressed already
+            entry.compress_type = zipfile.ZIP_STORED if kept else zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, body)
+            written, size = written + 1, size + len(body)
+        archive.writestr(zipfile.ZipInfo(f"{source.survey_id}/index.html", stamp), _landing_page(source))
+    aside.rename(path)
+    return Exported(written, 0, absent, size)
 
 
 def list_addresses(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) -> Iterator[Address]:
@@ -85,12 +151,33 @@ def list_addresses(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) 
     yield from (DocumentAddress(name) for name in ("Moc.fits", "metadata.fits", "properties"))
 
 
-def _landing_page(opened: OpenSurvey) -> str:
+def _make_all(source: Source, progress: Progress | None) -> Iterator[tuple[Address, bytes | None]]:
+    """Bytes at each address; None where the HiPS has no such file, as for a tile outside the observed sky."""
+    for number, address in enumerate(source.addresses):
+        if progress is not None and number % 64 == 0:
+            progress(number, len(source.addresses))
+        try:
+            body = source.make(address).body
+        except NotFoundError:
+            body = None
+        yield address, body
+    if progress is not None:
+        progress(len(source.addresses), len(source.addresses))
+
+
+def _zip_time(source: Source) -> tuple[int, int, int, int, int, int]:
+    """When the HiPS was released: the same HiPS gives the same zip."""
+    date, _, clock = source.properties["hips_release_date"].rstrip("Z").partition("T")
+    year, month, day = (int(part) for part in date.split("-"))
+    hour, minute = (int(part) for part in clock.split(":"))
+    return year, month, day, hour, minute, 0
+
+
+def _landing_page(source: Source) -> str:
     """What a browser shows of a copy; the page of the archive itself has a viewer."""
-    title = html.escape(opened.survey.title)
+    title = html.escape(source.title)
     lines = [
-        f"<tr><th>{html.escape(key)}</th><td>{html.escape(value)}</td></tr>"
-        for key, value in survey_properties(opened).items()
+        f"<tr><th>{html.escape(key)}</th><td>{html.escape(value)}</td></tr>" for key, value in source.properties.items()
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
@@ -100,13 +187,13 @@ def _landing_page(opened: OpenSurvey) -> str:
     )
 
 
-def _claim(opened: OpenSurvey, directory: Path, formats: tuple[str, ...]) -> None:
+def _claim(source: Source, directory: Path) -> None:
     """Mark the directory as ours, or see that it already is."""
-    mark = {"survey": opened.survey.survey_id, "digest": opened.digest, "formats": list(formats)}
+    mark = {"survey": source.survey_id, "digest": source.digest, "formats": list(source.formats)}
     path = directory / MARKER
     if not directory.exists() or not any(directory.iterdir()):
         directory.mkdir(parents=True, exist_ok=True)
-        _write(path, json.dumps(mark).encode())
+        _write(str(path), json.dumps(mark).encode())
         return
     try:
         found = json.loads(path.read_bytes())
@@ -121,15 +208,16 @@ def _claim(opened: OpenSurvey, directory: Path, formats: tuple[str, ...]) -> Non
         )
 
 
-def _holds(path: Path, body: bytes) -> bool:
+def _holds(path: str, body: bytes) -> bool:
     try:
-        return path.stat().st_size == len(body) and path.read_bytes() == body
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of small files, a Path for each costs more
+            return os.fstat(file.fileno()).st_size == len(body) and file.read() == body
     except FileNotFoundError:
         return False
 
 
-def _write(path: Path, body: bytes) -> None:
-    aside = path.with_name(f"{path.name}.part")
+def _write(path: str, body: bytes) -> None:
+    aside = f"{path}.part"
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         left = memoryview(body)
@@ -137,4 +225,4 @@ def _write(path: Path, body: bytes) -> None:
             left = left[os.write(descriptor, left) :]
     finally:
         os.close(descriptor)
-    aside.rename(path)
+    os.rename(aside, path)  # noqa: PTH104 - as above

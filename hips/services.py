@@ -7,11 +7,8 @@ import datetime as dt
 import hashlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as package_version
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +19,10 @@ from archive.errors import NotFoundError, UnavailableError, UsageError
 from archive.models import Release
 from archive.pictures import encode_png
 from archive.skymaps import MANIFEST, MapVersion, open_version
-from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
+from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
 from hips.cutouts import Region, cut, encode_cutout
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
+from hips.documents import BytesCache, Document, builder_name
 from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile
 from hips.moc import Coverage, encode_moc, observed_coverage
 from hips.preview import read_preview
@@ -38,14 +36,6 @@ CURRENT_FOR_SECONDS = 1.0
 CONTENT_TYPES = {"fits": "application/fits", "png": "image/png"}
 _GALACTIC_CENTRE = View(266.41683, -29.00781, 180.0)
 _PARTIAL_SKY = 0.3
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Document:
-    """Bytes to send, and what they are."""
-
-    body: bytes
-    content_type: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,45 +100,9 @@ class OpenSurvey:
         )  # fmt: skip
 
 
-class BytesCache:
-    """The documents asked for last, up to a total size; safe between threads."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._lock = threading.Lock()
-        self._documents: OrderedDict[object, Document] = OrderedDict()
-
-    def get(self, key: object) -> Document | None:
-        """Look a document up and remember that it was wanted."""
-        with self._lock:
-            if key in self._documents:
-                self._documents.move_to_end(key)
-            return self._documents.get(key)
-
-    def put(self, key: object, document: Document) -> None:
-        """Keep a document; forget the ones not wanted for longest."""
-        with self._lock:
-            if key in self._documents or len(document.body) > self._limit:
-                return
-            self._documents[key] = document
-            self._size += len(document.body)
-            while self._size > self._limit:
-                _, gone = self._documents.popitem(last=False)
-                self._size -= len(gone.body)
-
-
 _CACHE = BytesCache(64 * 1024 * 1024)
 _current_lock = threading.Lock()
 _current: tuple[float, MapVersion] | None = None
-
-
-def builder_name() -> str:
-    """Name and version of this software."""
-    try:
-        return f"Archipelago {package_version('archipelago')}"
-    except PackageNotFoundError:  # run from a checkout without installation
-        return "Archipelago"
 
 
 def release_time(version: MapVersion) -> dt.datetime:
@@ -293,6 +247,7 @@ def survey_properties(opened: OpenSurvey) -> Mapping[str, str]:
 
 
 def _make_tile(opened: OpenSurvey, address: TileAddress, style: Style) -> Document:
+    _check_format(address)
     check_tile(opened.grid, address.order, address.ipix)
     values = read_tile(opened.pixels, address.order, address.ipix)
     if values is None:
@@ -305,7 +260,13 @@ def _make_tile(opened: OpenSurvey, address: TileAddress, style: Style) -> Docume
     return Document(body, CONTENT_TYPES[address.file_format])
 
 
+def _check_format(address: TileAddress | AllskyAddress) -> None:
+    if address.file_format not in TILE_FORMATS:
+        raise NotFoundError(f"This HiPS has no {address.file_format} tiles: the formats are {', '.join(TILE_FORMATS)}.")
+
+
 def _make_allsky(opened: OpenSurvey, address: AllskyAddress, style: Style) -> Document:
+    _check_format(address)
     values = read_allsky(opened.pixels, address.order)
     if address.file_format == "fits":
         return Document(encode_fits_picture(values, unit=opened.survey.unit), CONTENT_TYPES["fits"])

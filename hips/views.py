@@ -13,7 +13,10 @@ from archive.errors import ArchiveError, NotFoundError, UnavailableError
 from archive.faults import find_fault
 from archive.healpix import ipix_nested
 from hips import services
-from hips.addresses import DocumentAddress, TileAddress, parse_address
+from hips.addresses import Address, DocumentAddress, TileAddress, parse_address
+from hips.catalogues import RANKINGS, catalogue_properties, list_catalogues, make_catalogue_document, open_catalogue
+from hips.documents import Document
+from hips.properties import format_list
 from hips.surveys import Survey, find_surveys
 
 # The path without a version shows a new release soon; the path with one never changes.
@@ -38,12 +41,11 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     if refusal := _refuse_method(request):
         return refusal
     try:
-        version = services.current_version()
-        text = services.list_surveys(version, base_url=_base_url(request))
+        text = _list_everything(_base_url(request))
     except ArchiveError as error:
         return _explain(error)
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
-    document = services.Document(text.encode(), "text/plain; charset=utf-8")
+    document = Document(text.encode(), "text/plain; charset=utf-8")
     response = _not_modified(request, etag) or _send(request, document)
     return _finish(response, etag=etag, cache=CACHE_CURRENT)
 
@@ -53,6 +55,8 @@ def survey_file(request: HttpRequest, survey_id: str, path: str = "", version_na
         return refusal
     try:
         address = parse_address(path)
+        if survey_id in RANKINGS and version_name is None:
+            return _send_catalogue(request, survey_id, address)
         version = services.find_published_version(version_name)
         opened = services.open_survey(version, survey_id)
         if address == DocumentAddress("index.html"):
@@ -65,6 +69,31 @@ def survey_file(request: HttpRequest, survey_id: str, path: str = "", version_na
     except ArchiveError as error:
         return _explain(error)
     return _finish(response, etag=etag, cache=CACHE_CURRENT if version_name is None else CACHE_IMMUTABLE)
+
+
+def _list_everything(base_url: str) -> str:
+    """Text of the list of all HiPS: the maps where there are any, and the catalogues."""
+    found = list_catalogues()
+    try:
+        maps = services.list_surveys(services.current_version(), base_url=base_url)
+    except UnavailableError:
+        if not found:
+            raise
+        maps = ""
+    records = [
+        {**catalogue_properties(opened), "hips_service_url": f"{base_url}/{opened.facts.survey_id}"} for opened in found
+    ]
+    return "\n".join(text for text in (maps, format_list(records)) if text)
+
+
+def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> HttpResponse:
+    opened = open_catalogue(survey_id)
+    if address == DocumentAddress("index.html"):
+        context = {"opened": opened, "properties": catalogue_properties(opened), "base_url": _base_url(request)}
+        return render(request, "hips/catalogue.html", context)
+    etag = f'"{hashlib.sha256(f"{opened.digest} {address}".encode()).hexdigest()[:24]}"'
+    response = _not_modified(request, etag) or _send(request, make_catalogue_document(opened, address))
+    return _finish(response, etag=etag, cache=CACHE_CURRENT)
 
 
 def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> HttpResponse:
@@ -147,7 +176,7 @@ def _not_modified(request: HttpRequest, etag: str) -> HttpResponse | None:
     return HttpResponse(status=304) if etag in tags or known.strip() == "*" else None
 
 
-def _send(request: HttpRequest, document: services.Document) -> HttpResponse:
+def _send(request: HttpRequest, document: Document) -> HttpResponse:
     body = b"" if request.method == "HEAD" else document.body
     response = HttpResponse(body, content_type=document.content_type)
     response["Content-Length"] = str(len(document.body))

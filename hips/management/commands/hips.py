@@ -10,9 +10,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from archive.errors import UnavailableError
 from hips import services
 from hips.addresses import TILE_FORMATS
-from hips.export import export_survey
+from hips.catalogues import RANKINGS, list_catalogues, open_catalogue
+from hips.export import Source, export_source, export_zip, source_of_catalogue, source_of_survey
 from hips.surveys import find_surveys
 
 
@@ -27,10 +29,14 @@ class Command(BaseCommand):
         """Declare the subcommands."""
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="name the HiPS of a map version")
-        export = actions.add_parser("export", help="write one HiPS to a directory; carries on after an interruption")
+        export = actions.add_parser(
+            "export", help="write one HiPS to a directory, carrying on after an interruption, or to one zip file"
+        )
         export.add_argument("survey", help="name as in `archipelago hips list`")
-        export.add_argument("directory", type=Path)
-        export.add_argument("--format", choices=TILE_FORMATS, action="append", help="default: fits and png")
+        export.add_argument("directory", type=Path, help="a directory, or a name that ends in .zip")
+        export.add_argument(
+            "--format", choices=(*TILE_FORMATS, "jpg"), action="append", help="of a map; default: fits and png"
+        )
         build = actions.add_parser(
             "build", help="make HiPS from HEALPix maps or images with a WCS; carries on likewise"
         )
@@ -55,22 +61,38 @@ class Command(BaseCommand):
         if options["action"] == "build":
             self._build(options)
             return
-        version = services.find_version(_text_or_none(options["map_version"]))
         if options["action"] == "list":
-            for survey in find_surveys(version):
-                self.stdout.write(f"{survey.survey_id:<40} {survey.title}")
+            self._list(options)
             return
-        opened = services.open_survey(version, str(options["survey"]))
-        chosen = options["format"]
-        formats = tuple(sorted(set(chosen))) if isinstance(chosen, list) else TILE_FORMATS
+        source = self._find_source(options)
         start = time.monotonic()
-        directory = Path(str(options["directory"]))
-        done = export_survey(opened, directory, formats=formats, progress=self._show_progress)
+        target = Path(str(options["directory"]))
+        write = export_zip if target.suffix == ".zip" else export_source
+        done = write(source, target, progress=self._show_progress)
         self.stdout.write(
-            f"{opened.survey.survey_id} of map version {version.name}: {done.written} files written, "
-            f"{done.unchanged} already there, {done.absent} tiles outside the observed sky, "
-            f"{done.size_bytes / 1e6:.1f} MB in {time.monotonic() - start:.1f} s; in {directory}"
+            f"{source.survey_id}: {done.written} files written, {done.unchanged} already there, {done.absent} tiles "
+            f"outside the observed sky, {done.size_bytes / 1e6:.1f} MB in {time.monotonic() - start:.1f} s; in {target}"
         )
+
+    def _list(self, options: dict[str, Any]) -> None:
+        named = _text_or_none(options["map_version"])
+        shown = [(opened.facts.survey_id, opened.facts.title) for opened in list_catalogues()] if named is None else []
+        try:
+            surveys = find_surveys(services.find_version(named))
+        except UnavailableError:
+            if not shown:
+                raise
+            surveys = ()
+        for survey_id, title in [*((survey.survey_id, survey.title) for survey in surveys), *shown]:
+            self.stdout.write(f"{survey_id:<40} {title}")
+
+    def _find_source(self, options: dict[str, Any]) -> Source:
+        name, chosen = str(options["survey"]), options["format"]
+        if name in RANKINGS:
+            return source_of_catalogue(open_catalogue(name))
+        formats = tuple(sorted(set(chosen))) if isinstance(chosen, list) else TILE_FORMATS
+        version = services.find_version(_text_or_none(options["map_version"]))
+        return source_of_survey(services.open_survey(version, name), formats)
 
     def _build(self, options: dict[str, Any]) -> None:
         from hips.build import Wish, build_hips  # noqa: PLC0415 - astropy, which the other subcommands do without

@@ -35,12 +35,13 @@ def write_maps(root: Path, name: str = "v1", order: int = 9, *, simulated: bool 
 def maps(tmp_path, settings, monkeypatch) -> MapVersion:
     """A version in a directory of its own, published as the current one."""
     from archive import selectors
-    from hips import services
+    from hips import catalogues, services
 
     settings.MAPS_ROOT = tmp_path / "maps"
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is absent
     version = write_maps(settings.MAPS_ROOT)
     monkeypatch.setattr(selectors, "current_map_version", lambda: version)
+    monkeypatch.setattr(catalogues, "current_release", lambda: None)
     services.forget_everything()
     yield version
     services.forget_everything()
