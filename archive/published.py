@@ -15,6 +15,8 @@ from typing import LiteralString
 import yaml
 
 TABLES_DIRECTORY = Path(__file__).parent / "tables"
+OPTIONAL_DIRECTORY = TABLES_DIRECTORY / "optional"
+"""Tables that are published once a command has made them."""
 
 POSTGRES_TYPES: Mapping[str, LiteralString] = MappingProxyType(
     {
@@ -129,9 +131,10 @@ SCHEMAS: Mapping[str, str] = MappingProxyType(
         "ivoa": "Tables defined by the IVOA",
         "ila": "Observations, sources and epochs as clients of ESA's ISLA ask for them",
         "tap_schema": "Description of the tables of this service (TAP 1.1 section 4)",
+        "demo": "Simulated tables for trying out and measuring this service, there only once they are made",
     }
 )
-"""Published schemas and their descriptions, in the order in which they are listed."""
+"""Schemas that may be published and their descriptions, in the order in which they are listed."""
 
 
 @cache
@@ -143,7 +146,17 @@ def load_tables() -> Mapping[str, Table]:
     ValueError
         If a file has an unknown key, a missing description or a name that is not a plain lower-case identifier.
     """
-    tables = [_read_table(path) for path in sorted(TABLES_DIRECTORY.glob("*.yaml"))]
+    return _read_directory(TABLES_DIRECTORY)
+
+
+@cache
+def load_optional_tables() -> Mapping[str, Table]:
+    """Read the descriptions of the tables that need not be there, as :func:`load_tables` does."""
+    return _read_directory(OPTIONAL_DIRECTORY)
+
+
+def _read_directory(directory: Path) -> Mapping[str, Table]:
+    tables = [_read_table(path) for path in sorted(directory.glob("*.yaml"))]
     order = list(SCHEMAS)
     tables.sort(key=lambda table: order.index(table.schema))
     return MappingProxyType({table.name: table for table in tables})

@@ -120,7 +120,10 @@ def _ensure_role(role: str) -> sql.Composed:
 
 def _fill_tap_schema(tables: Mapping[str, Table]) -> Iterator[sql.Composed]:
     """Yield the INSERTs of TAP 1.1 sections 4.1 to 4.4."""
+    filled = {table.schema for table in tables.values()}
     for index, (schema, description) in enumerate(SCHEMAS.items()):
+        if schema not in filled:
+            continue
         yield _insert("schemas", schema_name=schema, description=description, utype=None, schema_index=index)
     for table_index, table in enumerate(tables.values()):
         yield _insert(

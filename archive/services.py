@@ -26,7 +26,7 @@ from psycopg.types.json import Jsonb
 from archive.errors import BusyError, UsageError
 from archive.healpix import hpx29, unit_vector
 from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Release, Released
-from archive.published import load_tables
+from archive.published import load_optional_tables, load_tables
 from archive.published_sql import create_statements, drop_statements
 from archive.selectors import current_map_version, current_release, find_release
 from archive.skymaps import FloatMap, SkyMap, write_version
@@ -240,7 +240,9 @@ def publish_tables() -> None:
     """Make the published schemas, TAP_SCHEMA and the grants of the read-only role anew."""
     constants = {"public_url": settings.PUBLIC_URL, "ivo_authority": settings.IVO_AUTHORITY}
     with _open_cursor() as cursor:
-        for statement in create_statements(load_tables(), role=settings.TAP_ROLE, constants=constants):
+        made = set(connection.introspection.table_names(cursor))
+        optional = {name: table for name, table in load_optional_tables().items() if table.from_sql.split()[0] in made}
+        for statement in create_statements({**load_tables(), **optional}, role=settings.TAP_ROLE, constants=constants):
             cursor.execute(statement)
 
 

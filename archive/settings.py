@@ -84,7 +84,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The PostgreSQL role under which outside queries run; it may only read the published schemas.
 TAP_ROLE = "archipelago_tap"
-PUBLISHED_SCHEMAS = ("integral", "ivoa", "ila", "tap_schema")
+PUBLISHED_SCHEMAS = ("integral", "ivoa", "ila", "tap_schema", "demo")
 
 INSTALLED_APPS = [
     "archive",

@@ -7,7 +7,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-from archive.published import SCHEMAS, Column, Table, load_tables
+from archive.published import SCHEMAS, Column, Table, load_optional_tables, load_tables
 
 TABLE_HEADERS = ("Column", "Type", "Unit", "UCD", "What it is")
 
@@ -22,7 +22,8 @@ class PublishedTables(Directive):
         schema = self.arguments[0]
         if schema not in SCHEMAS:
             raise self.error(f"there is no published schema {schema!r}; there are {', '.join(SCHEMAS)}")
-        tables = [table for table in load_tables().values() if table.schema == schema]
+        published = {**load_tables(), **load_optional_tables()}
+        tables = [table for table in published.values() if table.schema == schema]
         return [_describe_table(table, self.state.document) for table in tables]
 
 

@@ -125,6 +125,8 @@ def explain(error: Exception, timeout_s: float) -> ArchiveError:
             )
         case psycopg.DataError():
             return QueryFailedError(f"the query cannot be computed: {error.diag.message_primary}")
+        case psycopg.errors.UndefinedTable():
+            return QueryFailedError("a table of the query has been removed meanwhile; /tap/tables lists what there is")
         case psycopg.errors.OutOfMemory() | psycopg.errors.DiskFull() | psycopg.errors.StatementTooComplex():
             return QueryFailedError("the query needs more memory or disk than it may use; narrow it down")
         case psycopg.OperationalError() if not getattr(error, "sqlstate", None):

@@ -14,7 +14,7 @@ from django.conf import settings
 from psycopg import sql
 
 from archive.errors import ArchiveError
-from archive.published import Table, load_tables
+from archive.published import Table, load_optional_tables, load_tables
 from vo.adql.parser import parse_query
 from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
@@ -22,6 +22,7 @@ from vo.adql.resolver import resolve_query
 from vo.datalink.descriptors import service_descriptors
 from vo.tap import executor, rows
 from vo.tap.arrow import write_arrow, write_parquet
+from vo.tap.demo_table import present_optional_tables
 from vo.tap.errors import QueryFailedError
 from vo.tap.executor import Flagged, Run
 from vo.tap.fits import write_fits
@@ -45,10 +46,14 @@ class Result:
 
 def published_tables() -> Mapping[str, Table]:
     """Tables that queries may name."""
-    return load_tables()
+    return _tables(present_optional_tables())
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=8)
+def _tables(optional: tuple[str, ...]) -> Mapping[str, Table]:
+    return {**load_tables(), **{name: load_optional_tables()[name] for name in optional}}
+
+
 def resolve_text(text: str) -> ResolvedQuery:
     """Parse and resolve a query against the published tables; the same text is resolved once.
 
@@ -57,7 +62,12 @@ def resolve_text(text: str) -> ResolvedQuery:
     ADQLError
         A subclass that names what is wrong and where.
     """
-    return resolve_query(parse_query(text), published_tables(), text)
+    return _resolve_text(text, present_optional_tables())
+
+
+@lru_cache(maxsize=2_000)
+def _resolve_text(text: str, optional: tuple[str, ...]) -> ResolvedQuery:
+    return resolve_query(parse_query(text), _tables(optional), text)
 
 
 def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str, bytes] | None = None) -> Result:

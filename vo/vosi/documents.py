@@ -125,6 +125,7 @@ def tables_document(tables: Mapping[str, Table], *, columns: bool = True) -> str
         + "".join(_table(table, columns=columns) for table in tables.values() if table.schema == schema)
         + "</schema>\n"
         for schema, description in SCHEMAS.items()
+        if any(table.schema == schema for table in tables.values())
     )
     return (
         f'{XML}<vosi:tableset xmlns:vosi="{name}" {_XSI} {_VS} xsi:schemaLocation="{name} {name} '

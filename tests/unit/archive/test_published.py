@@ -4,9 +4,11 @@ import pytest
 from astropy import units
 from astropy.io.votable.ucd import check_ucd
 
-from archive.published import POSTGRES_TYPES, SCHEMAS, Column, Table, load_tables
+from archive.published import POSTGRES_TYPES, SCHEMAS, Column, Table, load_optional_tables, load_tables
 
-COLUMNS = [(table, column) for table in load_tables().values() for column in table.columns]
+COLUMNS = [
+    (table, column) for table in (*load_tables().values(), *load_optional_tables().values()) for column in table.columns
+]
 
 
 def ids(pair: tuple[Table, Column]) -> str:
@@ -14,7 +16,7 @@ def ids(pair: tuple[Table, Column]) -> str:
 
 
 def test_every_schema_has_tables_and_every_key_resolves():
-    tables = load_tables()
+    tables = {**load_tables(), **load_optional_tables()}
     assert {table.schema for table in tables.values()} == set(SCHEMAS)
     for table in tables.values():
         for key in table.keys:
