@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_htmx",
     "rest_framework",
+    "drf_spectacular",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -184,6 +185,17 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "archive.api.errors.render_error",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Archipelago",
+    "DESCRIPTION": "INTEGRAL's legacy archive for programs. ra and dec are ICRS degrees; units are in the names or "
+    "beside the arrays; null is a missing value. Tables of any size: TAP.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "LICENSE": {"name": "BSD-3-Clause (software)"},
 }
 
 # Broker of the nudges to the workers; empty = kombu's filesystem transport under DATA_ROOT (archive/celery.py).

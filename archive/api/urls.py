@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from archive.api import views
+from archive.api import documentation, tables, views
 
 urlpatterns = [
     path("", views.root, name="api-root"),
+    path("schema", documentation.schema, name="api-schema"),
+    path("docs", documentation.page, name="api-docs"),
+    path("tables/<str:name>", tables.table, name="api-table"),
     path("resolve", views.resolve, name="api-resolve"),
     path("sources", views.sources, name="api-sources"),
     path("sources/<str:source_id>", views.source, name="api-source"),

@@ -2,12 +2,15 @@
 
 import math
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from archive.api import schemas
 from archive.api.points import find_product, product_files, read_product_series, read_product_spectrum
+from archive.api.schemas import answers
 from archive.api.series import light_curve_document, spectrum_document
 from archive.errors import NotFoundError, UsageError
 from archive.models import Product, Source, SourceName
@@ -19,6 +22,7 @@ from archive.website.request_values import read_cone, read_number, read_text
 CONVENTIONS = "ra and dec are ICRS degrees; units are in the names or beside the arrays; null is a missing value"
 
 
+@extend_schema(summary="The archive, its release and its addresses", parameters=[], responses=answers(schemas.ROOT))
 @api_view()
 def root(request: Request) -> Response:
     release = current_release()
@@ -40,6 +44,12 @@ def root(request: Request) -> Response:
     )
 
 
+@extend_schema(
+    operation_id="sources_list",
+    summary="Sources by name and position, page by page",
+    parameters=schemas.SOURCE_PARAMETERS,
+    responses=answers(schemas.SOURCES),
+)
 @api_view()
 def sources(request: Request) -> Response:
     params = request.query_params
@@ -61,6 +71,7 @@ def sources(request: Request) -> Response:
     )
 
 
+@extend_schema(summary="One source: names, position, products", parameters=[], responses=answers(schemas.SOURCE))
 @api_view()
 def source(request: Request, source_id: str) -> Response:
     row = current_rows(Source).filter(source_id=source_id).select_related("release_from", "delivery").first()
@@ -81,6 +92,9 @@ def source(request: Request, source_id: str) -> Response:
     )
 
 
+@extend_schema(
+    summary="One product and its files with their digests", parameters=[], responses=answers(schemas.PRODUCT)
+)
 @api_view()
 def product(request: Request, product_id: str) -> Response:
     row = find_product(product_id)
@@ -102,6 +116,11 @@ def product(request: Request, product_id: str) -> Response:
     return Response({**_product_brief(row, request), **facts, "release": row.release_from.name, "files": files})
 
 
+@extend_schema(
+    summary="The points of a light-curve product, one curve per band",
+    parameters=schemas.LIGHT_CURVE_PARAMETERS,
+    responses=answers(schemas.LIGHT_CURVE),
+)
 @api_view()
 def light_curve(request: Request, product_id: str) -> Response:
     row = find_product(product_id)
@@ -109,12 +128,18 @@ def light_curve(request: Request, product_id: str) -> Response:
     return Response(light_curve_document(row, read_product_series(row), bin_d))
 
 
+@extend_schema(summary="The channels of a spectrum product", parameters=[], responses=answers(schemas.SPECTRUM))
 @api_view()
 def spectrum(request: Request, product_id: str) -> Response:
     row = find_product(product_id)
     return Response(spectrum_document(row, read_product_spectrum(row)))
 
 
+@extend_schema(
+    summary="A name or a position in any notation, as ICRS degrees",
+    parameters=schemas.RESOLVE_PARAMETERS,
+    responses=answers(schemas.RESOLVED),
+)
 @api_view()
 def resolve(request: Request) -> Response:
     text = read_text(request.query_params, "name", 400)

@@ -118,7 +118,7 @@ def _read_columns(text: str, columns: Mapping[str, Column], table: Table) -> tup
 
 
 def _read_filter(column: Column, values: Sequence[str], *, facet: bool) -> Filter | None:
-    given = tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
+    given = list(dict.fromkeys(value.strip() for value in values if value.strip()))
     if not given:
         return None
     if len(given) > _MAX_VALUES or any(len(value) > 200 or not value.isprintable() for value in given):
@@ -134,9 +134,9 @@ def _read_filter(column: Column, values: Sequence[str], *, facet: bool) -> Filte
     return Match(column.name, f"%{given[0]}%")
 
 
-def _exact(column: Column, text: str) -> str | int | bool | None:
-    if text == "(none)":
-        return None
+def _exact(column: Column, text: str) -> str | int | None:
+    if text in {"(none)", "(empty)"}:
+        return None if text == "(none)" else ""
     if column.datatype == "boolean":
         if text not in {"true", "false"}:
             raise UsageError(f"{column.name} is {text[:40]!r}; expected true or false.")

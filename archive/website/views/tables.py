@@ -8,49 +8,13 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from archive.errors import NotFoundError, UsageError
 from archive.published import Column, Table, load_tables
-from archive.selectors import current_release, resolve_name
 from archive.website import adql
-from archive.website.query import NameQuery, PositionQuery, parse_query
-from archive.website.request_values import Cone, read_number, read_text
-from archive.website.table_query import NUMBERS, Match, OneOf, Span, TableQuery, read_table_query
-from archive.website.table_sql import Counts, Facet, as_adql, read_counts, read_page
+from archive.website.request_values import read_text
+from archive.website.searches import DEFAULT_RADIUS_DEG, SEARCHES, Search, count_search, read_search
+from archive.website.table_query import NUMBERS, Match, OneOf, Span, TableQuery
+from archive.website.table_sql import Counts, Facet, as_adql, read_page
 
-DEFAULT_RADIUS_DEG = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How a table is searched: columns that make its key, columns that are facets."""
-
-    key: tuple[str, ...]
-    facets: tuple[str, ...]
-    group: str = "Archive"
-
-
-def _catalogue(key: str, *facets: str) -> Search:
-    return Search(("catalogue_version", key), ("catalogue_version", *facets, "simulated"), "Catalogues")
-
-
-SEARCHES: Mapping[str, Search] = MappingProxyType(
-    {
-        "integral.observations": Search(("obs_id",), ("obs_type", "simulated", "release")),
-        "integral.science_windows": Search(("scw_id",), ("kind", "obs_type", "simulated", "release")),
-        "integral.products": Search(("product_id",), ("kind", "instrument", "band", "simulated", "release")),
-        "integral.product_files": Search(("product_id", "file_name"), ("role", "media_type", "simulated")),
-        "integral.sources": Search(("source_id",), ("isdc_class", "simulated", "release")),
-        "integral.source_names": Search(("source_id", "normalized_name"), ("is_main", "simulated")),
-        "integral.proposals": Search(("proposal_id",), ("category", "cycle", "simulated")),
-        "integral.revolutions": Search(("revolution",), ("simulated",)),
-        "integral.isdc_reference_catalogue": _catalogue("source_id", "isdc_class", "isgri_flag"),
-        "integral.ibis_catalogue": _catalogue("name", "source_class", "variable"),
-        "integral.jemx_catalogue": _catalogue("name", "source_class", "variable"),
-        "integral.spi_catalogue": _catalogue("source_id", "isdc_class"),
-        "integral.spi_grb_catalogue": _catalogue("name", "instrument"),
-        "integral.omc_catalogue": _catalogue("omc_id", "variability_type"),
-    }
-)
 _PAGES = MappingProxyType(
     {
         "source_id": "/sources/{}",
@@ -66,6 +30,9 @@ _PAGES = MappingProxyType(
 """Where the value of a column leads."""
 
 
+LONG_TEXT = 24
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A value and the page that it names ('' = none)."""
@@ -73,6 +40,11 @@ class Cell:
     column: Column
     value: object
     address: str
+
+    @property
+    def long(self) -> bool:
+        """Whether the text wants a wide column."""
+        return isinstance(self.value, str) and len(self.value) > LONG_TEXT and not self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +83,9 @@ def _forward(request: HttpRequest, name: str) -> HttpResponse:
 
 def table_search(request: HttpRequest, name: str) -> HttpResponse:
     """Search one table."""
-    search, table = SEARCHES.get(name), load_tables().get(name)
-    if search is None or table is None:
-        raise NotFoundError(
-            f"There is no search page for {name[:80]!r}; there is one for each of {', '.join(SEARCHES)}."
-        )
-    near = read_text(request.GET, "near", 200)
-    radius = read_number(request.GET, "radius", 1e-6, 180)
-    cone = read_near(near, radius, table)
-    query = read_table_query(request.GET, table, facets=search.facets, key=search.key, cone=cone)
-    release = current_release()
-    stamp = (release.number, release.published_at) if release else None
-    counts = read_counts(stamp, name, query.filters, cone, search.facets)
-    page = read_page(query, search.key)
+    search, table, query = read_search(name, request.GET)
+    near, radius = read_text(request.GET, "near", 200), query.cone.radius_deg if query.cone else DEFAULT_RADIUS_DEG
+    counts, page = count_search(search, query), read_page(query, search.key)
     columns = {column.name: column for column in table.columns}
     text = as_adql(query, table)
     context = {
@@ -141,37 +103,11 @@ def table_search(request: HttpRequest, name: str) -> HttpResponse:
         "facets": _facets(counts, query, columns),
         "fields": _fields(request, table, search),
         "near": near,
-        "radius": radius or DEFAULT_RADIUS_DEG,
+        "radius": radius,
+        "api": request.get_full_path().replace("/tables/", "/api/v1/tables/", 1),
         "chips": _chips(query, near),
     }
     return render(request, "archive/table.html", context)
-
-
-def read_near(text: str, radius_deg: float | None, table: Table) -> Cone | None:
-    """Return the circle around what was typed: a position in any notation, or the name of a source.
-
-    Raises
-    ------
-    UsageError
-        If the text is neither, or the table has no positions.
-    """
-    if not text:
-        return None
-    if table.position is None:
-        raise UsageError(f"{table.name} has no positions; near cannot be used with it.")
-    asked = parse_query(text)
-    place = asked.position if isinstance(asked, NameQuery) else asked
-    if isinstance(asked, NameQuery):
-        try:
-            source = resolve_name(asked.name)
-        except NotFoundError:
-            if place is None:
-                raise
-        else:
-            return Cone(source.ra, source.dec, radius_deg or DEFAULT_RADIUS_DEG)
-    if not isinstance(place, PositionQuery):
-        raise UsageError(f"near is {text[:80]!r}; expected a position such as 83.633 22.0145, or the name of a source.")
-    return Cone(place.ra, place.dec, radius_deg or DEFAULT_RADIUS_DEG)
 
 
 def _cell(column: Column, value: object) -> Cell:
@@ -202,13 +138,15 @@ def _facets(
 
 
 def _choices(facet: Facet, chosen: tuple[object, ...]) -> list[FacetChoice]:
-    found = [FacetChoice(_word(v), _word(v) or "(empty)", count, v in chosen) for v, count in facet.counts]
+    found = [FacetChoice(_word(v), _word(v), count, v in chosen) for v, count in facet.counts]
     listed = {choice.value for choice in found}
     return found + [FacetChoice(_word(v), _word(v), 0, chosen=True) for v in chosen if _word(v) not in listed]
 
 
 def _word(value: object) -> str:
-    return "(none)" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if value in (None, ""):
+        return "(none)" if value is None else "(empty)"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _fields(request: HttpRequest, table: Table, search: Search) -> list[FilterField]:

@@ -10,7 +10,7 @@ from django.db import connection
 from archive.healpix import unit_vector
 from archive.models import Source
 from archive.selectors import current_rows, within_cone
-from archive.website.views.tables import SEARCHES
+from archive.website.searches import SEARCHES
 from tests.support.web_archive import CRAB, OBS, SERIES
 from vo.adql.parser import parse_query
 
