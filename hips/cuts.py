@@ -15,6 +15,8 @@ from archive.errors import UsageError
 from hips.tiles import UNSEEN, Pixels
 
 STRETCHES = ("linear", "asinh", "log", "sqrt")
+# Standard deviations from black to white: 0 is no source, 8 is beyond doubt.
+SIGNIFICANCE_TOP = 8.0
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 18
 
@@ -90,7 +92,9 @@ def summarize(pixels: Pixels) -> Summary:
 
 def choose_cuts(summary: Summary, quantity: str) -> Cuts:
     """Display range that shows a map of this quantity well."""
-    if quantity in {"flux", "significance"}:
+    if quantity == "significance":
+        low, high, stretch = 0.0, SIGNIFICANCE_TOP, "linear"
+    elif quantity == "flux":
         low, high, stretch = summary.percentile(50), summary.percentile(99.9), "asinh"
     elif quantity == "sensitivity":
         low, high, stretch = summary.percentile(1), summary.percentile(95), "linear"

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from archive.errors import NotFoundError, StorageError, UsageError
-from hips import catalogues
+from hips import catalogues, colour
 from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
 from hips.catalogues import OpenCatalogue, catalogue_properties, make_catalogue_document
+from hips.colour import OpenColour, colour_properties, make_colour_document
 from hips.documents import Document
+from hips.properties import format_properties
 from hips.services import OpenSurvey, make_document, survey_properties
 from hips.tiles import ALLSKY_ORDER
 
@@ -49,10 +51,25 @@ class Source:
 
 
 def source_of_survey(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) -> Source:
-    """An image HiPS to be written."""
+    """An image HiPS to be written; its properties name the formats that are."""
+    properties = survey_properties(opened, formats)
+
+    def make(address: Address) -> Document:
+        if address == DocumentAddress("properties"):
+            return Document(format_properties(properties).encode(), "text/plain; charset=utf-8")
+        return make_document(opened, address)
+
     return Source(
-        opened.survey.survey_id, opened.survey.title, opened.digest, formats, survey_properties(opened),
-        list(list_addresses(opened, formats)), lambda address: make_document(opened, address),
+        opened.survey.survey_id, opened.survey.title, opened.digest, formats, properties,
+        list(list_addresses(opened, formats)), make,
+    )  # fmt: skip
+
+
+def source_of_colour(opened: OpenColour) -> Source:
+    """A colour HiPS to be written."""
+    return Source(
+        opened.survey.survey_id, opened.survey.title, opened.digest, colour.FORMATS, colour_properties(opened),
+        list(colour.list_addresses(opened)), lambda address: make_colour_document(opened, address),
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterable, Mapping
 
 from archive.errors import UsageError
+from hips.addresses import TILE_FORMATS
 from hips.cuts import Cuts, Summary
 from hips.surveys import QUANTITY_TITLES, Survey
-from hips.tiles import Grid, grid_of_order
+from hips.tiles import COARSEST_ORDER, Grid, grid_of_order
 
 HIPS_VERSION = "1.4"
 HIPS_STATUS = "public master clonableOnce"
@@ -43,6 +44,7 @@ class HipsFacts:
     summary: Summary
     sky_fraction: float
     view: View
+    formats: tuple[str, ...] = TILE_FORMATS
 
 
 def make_creator_did(authority: str, survey_id: str) -> str:
@@ -61,7 +63,7 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
     survey, sky_map = facts.survey, facts.survey.main
     stamp = format_time(facts.released)
     mark = " (simulated)" if survey.simulated else ""
-    pixel_degrees = math.degrees(math.sqrt(4 * math.pi / sky_map.pixel_count))
+    pixel_degrees = math.degrees(math.sqrt(math.pi / 3)) / (facts.grid.tile_width << facts.grid.tile_order)
     values = {
         "creator_did": make_creator_did(authority, survey.survey_id),
         "obs_title": _one_line(survey.title)[:_MAX_TITLE],
@@ -85,7 +87,7 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
         "hips_frame": "equatorial",
         "hips_order": str(facts.grid.tile_order),
         "hips_tile_width": str(facts.grid.tile_width),
-        "hips_tile_format": "png fits",
+        "hips_tile_format": format_names(facts.formats),
         "hips_pixel_bitpix": "-32",
         "data_pixel_bitpix": "-32",
         "hips_pixel_scale": f"{pixel_degrees:.6g}",
@@ -104,7 +106,7 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
 
 def make_list_record(survey: Survey, *, authority: str, released: dt.datetime, url: str) -> dict[str, str]:
     """What the list of HiPS says of one: the four required keys and what a client needs to show it in a tree."""
-    grid = grid_of_order(survey.main.order)
+    grid = grid_of_order(max(survey.main.order, COARSEST_ORDER))
     mark = " (simulated)" if survey.simulated else ""
     return {
         "creator_did": make_creator_did(authority, survey.survey_id),
@@ -132,11 +134,22 @@ def describe_survey(survey: Survey) -> str:
     parts = [
         f"{QUANTITY_TITLES[survey.quantity].capitalize()} map of INTEGRAL {survey.instrument_name} at {what}.",
         _one_line(sky_map.title).rstrip(".") + ".",
-        "Pixels of the HiPS are the pixels of the archive's HEALPix map, without resampling.",
+        "Pixels of the HiPS have the values of the archive's HEALPix map, without resampling.",
     ]
     if survey.simulated:
         parts.insert(0, "SIMULATED data, not observed: a simulated mission for tests and demonstrations.")
     return " ".join(parts)
+
+
+def format_names(formats: Iterable[str]) -> str:
+    """Name the formats of tiles as HiPS does, pictures first: sky viewers take the first.
+
+    Examples
+    --------
+    >>> format_names(("fits", "jpg", "png"))
+    'png jpeg fits'
+    """
+    return " ".join(name for name in ("png", "jpeg", "fits") if name.replace("jpeg", "jpg") in formats)
 
 
 def regime(energy_min_kev: float) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from archive import selectors
 from archive.errors import NotFoundError, UnavailableError, UsageError
@@ -23,7 +24,7 @@ from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress
 from hips.cutouts import Region, cut, encode_cutout
 from hips.cuts import Cuts, Summary, choose_cuts, colour_indices, make_palette, summarize
 from hips.documents import BytesCache, Document, builder_name
-from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile
+from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_jpeg
 from hips.moc import Coverage, encode_moc, observed_coverage
 from hips.preview import read_preview
 from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties
@@ -31,9 +32,9 @@ from hips.surveys import Survey, find_surveys, get_survey, open_pixels
 from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, read_tile
 
 # Part of every ETag: raise it when the bytes of tiles change for the same map.
-ENCODING = "1"
+ENCODING = "2"
 CURRENT_FOR_SECONDS = 1.0
-CONTENT_TYPES = {"fits": "application/fits", "png": "image/png"}
+CONTENT_TYPES = {"fits": "application/fits", "png": "image/png", "jpg": "image/jpeg"}
 _GALACTIC_CENTRE = View(266.41683, -29.00781, 180.0)
 _PARTIAL_SKY = 0.3
 
@@ -241,9 +242,9 @@ def list_surveys(version: MapVersion, *, base_url: str) -> str:
     )
 
 
-def survey_properties(opened: OpenSurvey) -> Mapping[str, str]:
-    """Key and value of the properties of a survey."""
-    return make_properties(opened.facts, authority=settings.IVO_AUTHORITY)
+def survey_properties(opened: OpenSurvey, formats: tuple[str, ...] = TILE_FORMATS) -> Mapping[str, str]:
+    """Key and value of the properties of a survey whose tiles are there in these formats."""
+    return make_properties(dataclasses.replace(opened.facts, formats=formats), authority=settings.IVO_AUTHORITY)
 
 
 def _make_tile(opened: OpenSurvey, address: TileAddress, style: Style) -> Document:
@@ -256,13 +257,14 @@ def _make_tile(opened: OpenSurvey, address: TileAddress, style: Style) -> Docume
         unit = opened.survey.unit
         body = encode_fits_tile(values, order=address.order, ipix=address.ipix, unit=unit)
     else:
-        body = encode_png(colour_indices(values, _cuts_of(opened, style)), make_palette(style.colour_map))
+        body = _encode_picture(opened, values, address.file_format, style)
     return Document(body, CONTENT_TYPES[address.file_format])
 
 
 def _check_format(address: TileAddress | AllskyAddress) -> None:
-    if address.file_format not in TILE_FORMATS:
-        raise NotFoundError(f"This HiPS has no {address.file_format} tiles: the formats are {', '.join(TILE_FORMATS)}.")
+    if address.file_format not in CONTENT_TYPES:
+        formats = ", ".join(CONTENT_TYPES)
+        raise NotFoundError(f"This HiPS has no {address.file_format} tiles: the formats are {formats}.")
 
 
 def _make_allsky(opened: OpenSurvey, address: AllskyAddress, style: Style) -> Document:
@@ -270,8 +272,19 @@ def _make_allsky(opened: OpenSurvey, address: AllskyAddress, style: Style) -> Do
     values = read_allsky(opened.pixels, address.order)
     if address.file_format == "fits":
         return Document(encode_fits_picture(values, unit=opened.survey.unit), CONTENT_TYPES["fits"])
-    indices = colour_indices(values, _cuts_of(opened, style))
-    return Document(encode_png(indices, make_palette(style.colour_map)), CONTENT_TYPES["png"])
+    return Document(_encode_picture(opened, values, address.file_format, style), CONTENT_TYPES[address.file_format])
+
+
+def _encode_picture(opened: OpenSurvey, values: NDArray[np.float32], file_format: str, style: Style) -> bytes:
+    """PNG, or JPEG with black where nothing was observed."""
+    indices, palette = colour_indices(values, _cuts_of(opened, style)), make_palette(style.colour_map)
+    if file_format == "png":
+        return encode_png(indices, palette)
+    if palette is None:
+        return encode_jpeg(indices)
+    colours = np.frombuffer(palette, np.uint8).reshape(256, 3).copy()
+    colours[0] = 0
+    return encode_jpeg(colours[indices])
 
 
 def _make_preview(opened: OpenSurvey, style: Style) -> Document:

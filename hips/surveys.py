@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
 
 from archive.errors import NotFoundError
 from archive.skymaps import MapVersion, SkyMap
-from hips.tiles import Pixels, exposure, pixels_from_array, sensitivity, significance
+from hips.tiles import Pixels, exposure, fine_enough, pixels_from_array, sensitivity, significance
 
 SENSITIVITY_SIGMA = 5.0
+_YEAR_D = 366
+_MJD_0 = dt.date(1858, 11, 17)
 QUANTITY_TITLES = {
     "flux": "flux",
     "significance": "significance",
@@ -62,10 +66,44 @@ class Survey:
         return f"{self.main.energy_min_kev:g}-{self.main.energy_max_kev:g} keV"
 
     @property
+    def epoch(self) -> str:
+        """The year of a map of one year, the days of a shorter one; empty for longer spans, as of the mission."""
+        return name_epoch(self.main.tstart_mjd_tt, self.main.tstop_mjd_tt)
+
+    @property
     def title(self) -> str:
         """One line that names it; says *simulated* where it is."""
-        text = f"INTEGRAL {self.instrument_name} {self.band_name} {QUANTITY_TITLES[self.quantity]}"
+        epoch = f", {self.epoch}" if self.epoch else ""
+        text = f"INTEGRAL {self.instrument_name} {self.band_name} {QUANTITY_TITLES[self.quantity]}{epoch}"
         return f"{text} (simulated)" if self.simulated else text
+
+
+def name_epoch(tstart_mjd_tt: float, tstop_mjd_tt: float) -> str:
+    """Name a span of time: a year, or two days; empty where it is longer than a year.
+
+    Examples
+    --------
+    >>> name_epoch(53005.0, 53371.0), name_epoch(52690.5, 52693.4), name_epoch(52600.0, 60000.0)
+    ('2004', '2003-02-20 to 2003-02-23', '')
+    """
+    if tstop_mjd_tt - tstart_mjd_tt > _YEAR_D + 2:
+        return ""
+    middle = _date((tstart_mjd_tt + tstop_mjd_tt) / 2)
+    if tstop_mjd_tt - tstart_mjd_tt > _YEAR_D / 2 and _date(tstart_mjd_tt + 1).year == _date(tstop_mjd_tt - 1).year:
+        return str(middle.year)
+    return f"{_date(tstart_mjd_tt)} to {_date(tstop_mjd_tt)}"
+
+
+def find_sequence(surveys: Sequence[Survey], shown: Survey) -> list[Survey]:
+    """Maps of the same instrument, band and quantity at other times, in order of time; the shown one among them."""
+    alike = [
+        survey
+        for survey in surveys
+        if survey.epoch
+        and (survey.main.instrument, survey.main.band, survey.quantity)
+        == (shown.main.instrument, shown.main.band, shown.quantity)
+    ]
+    return sorted(alike, key=lambda survey: (survey.main.tstart_mjd_tt, survey.main.tstop_mjd_tt))
 
 
 def find_surveys(version: MapVersion) -> tuple[Survey, ...]:
@@ -91,7 +129,7 @@ def get_survey(version: MapVersion, survey_id: str) -> Survey:
 
 def open_pixels(version: MapVersion, survey: Survey) -> Pixels:
     """Map the arrays of a survey into memory; values are computed on reading where they are not stored."""
-    maps = [pixels_from_array(version.values(source)) for source in survey.sources]
+    maps = [fine_enough(pixels_from_array(version.values(source))) for source in survey.sources]
     if survey.quantity == "exposure":
         return exposure(maps[0])
     if survey.quantity == "sensitivity":
@@ -125,6 +163,10 @@ def _partner(version: MapVersion, sky_map: SkyMap, quantity: str) -> SkyMap | No
         ):
             return other
     return None
+
+
+def _date(mjd: float) -> dt.date:
+    return _MJD_0 + dt.timedelta(days=math.floor(mjd))
 
 
 def _rename(map_id: str, old: str, new: str) -> str:

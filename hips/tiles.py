@@ -21,6 +21,8 @@ FloatArray = NDArray[np.float32]
 MAX_TILE_WIDTH = 512
 MIN_TILE_WIDTH = 8
 ALLSKY_ORDER = 3
+# Order of the pixels of tiles of order 3 that are 8 pixels wide: maps below it are divided.
+COARSEST_ORDER = 6
 ALLSKY_THUMBNAIL = 64
 # The pixel value which the HEALPix libraries write where nothing was seen.
 UNSEEN = -1.6375e30
@@ -68,6 +70,29 @@ def pixels_from_array(values: NDArray[np.float32]) -> Pixels:
     if values.dtype != np.float32:
         raise UsageError(f"A sky map holds float32 values; this one holds {values.dtype}.")
     return Pixels(order, lambda start, stop: values[start:stop])
+
+
+def fine_enough(pixels: Pixels) -> Pixels:
+    """Divide the pixels of a coarse map until its tiles reach order 3, below which sky viewers draw nothing.
+
+    Every part of a pixel has the value of the whole, so nothing is interpolated.
+
+    Examples
+    --------
+    >>> coarse = pixels_from_array(np.arange(12, dtype=np.float32))
+    >>> fine_enough(coarse).order, fine_enough(coarse).read(4095, 4097).tolist()
+    (6, [0.0, 1.0])
+    """
+    shift = 2 * (COARSEST_ORDER - pixels.order)
+    if shift <= 0:
+        return pixels
+
+    def read(start: int, stop: int) -> FloatArray:
+        values = np.repeat(pixels.read(start >> shift, ((stop - 1) >> shift) + 1), 1 << shift)
+        first = start - (start >> shift << shift)
+        return values[first : first + stop - start]
+
+    return Pixels(pixels.order + shift // 2, read)
 
 
 def significance(flux: Pixels, variance: Pixels) -> Pixels:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,12 +14,22 @@ from django.urls import reverse
 from archive.errors import ArchiveError, NotFoundError, UnavailableError
 from archive.faults import find_fault
 from archive.healpix import ipix_nested
+from archive.skymaps import MapVersion
 from hips import services
 from hips.addresses import Address, DocumentAddress, TileAddress, parse_address
 from hips.catalogues import RANKINGS, catalogue_properties, list_catalogues, make_catalogue_document, open_catalogue
+from hips.colour import (
+    ColourSurvey,
+    OpenColour,
+    colour_properties,
+    find_colours,
+    is_colour,
+    make_colour_document,
+    open_colour,
+)
 from hips.documents import Document
 from hips.properties import format_list
-from hips.surveys import Survey, find_surveys
+from hips.surveys import Survey, find_sequence, find_surveys
 
 # The path without a version shows a new release soon; the path with one never changes.
 CACHE_CURRENT = "public, max-age=300"
@@ -58,6 +70,8 @@ def survey_file(request: HttpRequest, survey_id: str, path: str = "", version_na
         if survey_id in RANKINGS and version_name is None:
             return _send_catalogue(request, survey_id, address)
         version = services.find_published_version(version_name)
+        if is_colour(survey_id):
+            return _send_colour(request, open_colour(version, survey_id), address, forever=version_name is not None)
         opened = services.open_survey(version, survey_id)
         if address == DocumentAddress("index.html"):
             return _show_page(request, opened)
@@ -76,66 +90,111 @@ def _list_everything(base_url: str) -> str:
     found = list_catalogues()
     try:
         maps = services.list_surveys(services.current_version(), base_url=base_url)
+        colours = _list_colours(services.current_version(), base_url)
     except UnavailableError:
         if not found:
             raise
-        maps = ""
-    records = [
+        maps, colours = "", []
+    records = colours + [
         {**catalogue_properties(opened), "hips_service_url": f"{base_url}/{opened.facts.survey_id}"} for opened in found
     ]
     return "\n".join(text for text in (maps, format_list(records)) if text)
 
 
+def _list_colours(version: MapVersion, base_url: str) -> list[dict[str, str]]:
+    opened = (open_colour(version, survey.survey_id) for survey in find_colours(version))
+    return [colour_properties(one) | {"hips_service_url": f"{base_url}/{one.survey.survey_id}"} for one in opened]
+
+
 def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> HttpResponse:
     opened = open_catalogue(survey_id)
+    make = partial(make_catalogue_document, opened)
     if address == DocumentAddress("index.html"):
         context = {"opened": opened, "properties": catalogue_properties(opened), "base_url": _base_url(request)}
         return render(request, "hips/catalogue.html", context)
-    etag = f'"{hashlib.sha256(f"{opened.digest} {address}".encode()).hexdigest()[:24]}"'
-    response = _not_modified(request, etag) or _send(request, make_catalogue_document(opened, address))
-    return _finish(response, etag=etag, cache=CACHE_CURRENT)
+    return _send_part(request, opened.digest, address, make, CACHE_CURRENT)
 
 
-def _show_page(request: HttpRequest, opened: services.OpenSurvey | None) -> HttpResponse:
+def _send_colour(request: HttpRequest, opened: OpenColour, address: Address, *, forever: bool) -> HttpResponse:
+    if address == DocumentAddress("index.html"):
+        return _show_page(request, opened)
+    make = partial(make_colour_document, opened)
+    return _send_part(request, opened.digest, address, make, CACHE_IMMUTABLE if forever else CACHE_CURRENT)
+
+
+def _send_part(
+    request: HttpRequest, digest: str, address: Address, make: Callable[[Address], Document], cache: str
+) -> HttpResponse:
+    etag = f'"{hashlib.sha256(f"{digest} {address}".encode()).hexdigest()[:24]}"'
+    response = _not_modified(request, etag) or _send(request, make(address))
+    return _finish(response, etag=etag, cache=cache)
+
+
+def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | None) -> HttpResponse:
     try:
         version = services.current_version() if opened is None else opened.version
-        surveys = find_surveys(version)
+        surveys, colours = find_surveys(version), find_colours(version)
         if not surveys:
             raise UnavailableError(f"Map version {version.name} holds no flux, significance or exposure map to show.")
+        catalogues = list_catalogues()
     except ArchiveError as error:
         return render(request, "hips/empty.html", {"sentence": str(error)}, status=find_fault(error).status)
     if opened is None:
         shown = next((survey for survey in surveys if survey.quantity == "significance"), surveys[0])
         opened = services.open_survey(version, shown.survey_id)
-    base = reverse("hips-index").rstrip("/")
+    survey_id, base = opened.survey.survey_id, reverse("hips-index").rstrip("/")
     viewer = {
         "root": f"{base}/v/{version.name}",
-        "survey": opened.survey.survey_id,
-        "surveys": [
-            {
-                "id": survey.survey_id,
-                "title": survey.title,
-                "quantity": survey.quantity,
-                "unit": survey.unit,
-                "simulated": survey.simulated,
-            }
-            for survey in surveys
+        "survey": survey_id,
+        "surveys": [_describe(survey) for survey in (*surveys, *colours)],
+        "sequence": _sequence(surveys, opened),
+        "catalogues": [
+            {"url": f"{base}/{catalogue.facts.survey_id}", "title": catalogue.facts.table.title}
+            for catalogue in catalogues
         ],
     }
-    address = f"{_base_url(request)}/{opened.survey.survey_id}"
     context = {
         "opened": opened,
-        "groups": _group(surveys),
-        "python": PYTHON_EXAMPLE.format(tile=f"{address}/{_central_tile(opened)}", moc=f"{address}/Moc.fits"),
-        "properties": services.survey_properties(opened),
-        "surveys": surveys,
+        "groups": _group(surveys, colours),
+        "properties": _properties(opened),
+        "surveys": (*surveys, *colours),
+        "catalogues": catalogues,
         "version": version,
         "viewer": viewer,
         "base_url": _base_url(request),
-        "cutout": f"{settings.PUBLIC_URL or request.build_absolute_uri('/').rstrip('/')}{reverse('api-cutout')}"
-        f"?survey={opened.survey.survey_id}&ra={opened.facts.view.ra:.3f}&dec={opened.facts.view.dec:.3f}&size=10",
     }
+    if isinstance(opened, services.OpenSurvey):
+        address, view = f"{_base_url(request)}/{survey_id}", opened.facts.view
+        root = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+        context["python"] = PYTHON_EXAMPLE.format(tile=f"{address}/{_central_tile(opened)}", moc=f"{address}/Moc.fits")
+        context["cutout"] = (
+            f"{root}{reverse('api-cutout')}?survey={survey_id}&ra={view.ra:.3f}&dec={view.dec:.3f}&size=10"
+        )
     return render(request, "hips/index.html", context)
+
+
+def _describe(survey: Survey | ColourSurvey) -> dict[str, object]:
+    """What the viewer has to know of a survey."""
+    colour = isinstance(survey, ColourSurvey)
+    return {
+        "id": survey.survey_id,
+        "title": survey.title,
+        "quantity": "colour" if colour else survey.quantity,
+        "unit": "" if colour else survey.unit,
+        "simulated": survey.simulated,
+    }
+
+
+def _properties(opened: services.OpenSurvey | OpenColour) -> Mapping[str, str]:
+    return colour_properties(opened) if isinstance(opened, OpenColour) else services.survey_properties(opened)
+
+
+def _sequence(surveys: tuple[Survey, ...], opened: services.OpenSurvey | OpenColour) -> list[dict[str, str]]:
+    """Steps of the animation over time: maps like the one shown; none where there are fewer than two."""
+    if isinstance(opened, OpenColour):
+        return []
+    steps = find_sequence(surveys, opened.survey)
+    return [{"id": step.survey_id, "label": step.epoch} for step in steps] if len(steps) > 1 else []
 
 
 def _central_tile(opened: services.OpenSurvey) -> TileAddress:
@@ -144,11 +203,14 @@ def _central_tile(opened: services.OpenSurvey) -> TileAddress:
     return TileAddress(order, ipix_nested(order, view.ra, view.dec), "fits")
 
 
-def _group(surveys: tuple[Survey, ...]) -> list[dict[str, object]]:
-    """Surveys of one instrument and band together, for the list beside the viewer."""
-    groups: dict[str, list[Survey]] = {}
+def _group(surveys: tuple[Survey, ...], colours: tuple[ColourSurvey, ...]) -> list[dict[str, object]]:
+    """Surveys of one instrument, band and epoch together, for the list beside the viewer; those in colour first."""
+    groups: dict[str, list[dict[str, object]]] = {}
+    for colour in colours:
+        groups.setdefault("In colour", []).append(_describe(colour) | {"label": colour.members[0].instrument_name})
     for survey in surveys:
-        groups.setdefault(f"{survey.instrument_name} {survey.band_name}", []).append(survey)
+        title = f"{survey.instrument_name} {survey.band_name} {survey.epoch}".rstrip()
+        groups.setdefault(title, []).append(_describe(survey) | {"label": survey.quantity})
     return [{"title": title, "surveys": members} for title, members in groups.items()]
 
 

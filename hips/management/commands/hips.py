@@ -14,7 +14,8 @@ from archive.errors import UnavailableError
 from hips import services
 from hips.addresses import TILE_FORMATS
 from hips.catalogues import RANKINGS, list_catalogues, open_catalogue
-from hips.export import Source, export_source, export_zip, source_of_catalogue, source_of_survey
+from hips.colour import find_colours, is_colour, open_colour
+from hips.export import Source, export_source, export_zip, source_of_catalogue, source_of_colour, source_of_survey
 from hips.surveys import find_surveys
 
 
@@ -78,11 +79,12 @@ class Command(BaseCommand):
         named = _text_or_none(options["map_version"])
         shown = [(opened.facts.survey_id, opened.facts.title) for opened in list_catalogues()] if named is None else []
         try:
-            surveys = find_surveys(services.find_version(named))
+            version = services.find_version(named)
+            surveys = [*find_surveys(version), *find_colours(version)]
         except UnavailableError:
             if not shown:
                 raise
-            surveys = ()
+            surveys = []
         for survey_id, title in [*((survey.survey_id, survey.title) for survey in surveys), *shown]:
             self.stdout.write(f"{survey_id:<40} {title}")
 
@@ -92,6 +94,8 @@ class Command(BaseCommand):
             return source_of_catalogue(open_catalogue(name))
         formats = tuple(sorted(set(chosen))) if isinstance(chosen, list) else TILE_FORMATS
         version = services.find_version(_text_or_none(options["map_version"]))
+        if is_colour(name):
+            return source_of_colour(open_colour(version, name))
         return source_of_survey(services.open_survey(version, name), formats)
 
     def _build(self, options: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ let aladin = null;
 let A = null;
 let layer = null;
 let coverage = null;
+let playing = null;
+let stepShown = null;
+const overlays = new Map();
 const shown = config.surveys.find((survey) => survey.id === config.survey);
 let properties = {};
 
@@ -39,8 +42,8 @@ async function readProperties(id) {
 
 function defaultLook(survey) {
   const [low, high] = (properties.hips_pixel_cut ?? "0 1").split(" ").map(Number);
-  const linear = survey.quantity === "exposure" || survey.quantity === "sensitivity";
-  return { low, high, stretch: linear ? "linear" : "asinh", colormap: linear ? "viridis" : "inferno" };
+  const linear = survey.quantity !== "flux";
+  return { low, high, stretch: linear ? "linear" : "asinh", colormap: survey.quantity === "exposure" || survey.quantity === "sensitivity" ? "viridis" : "inferno" };
 }
 
 // Where the address says, else where the survey begins; a whole sky is shown as a whole.
@@ -71,6 +74,9 @@ function fillControls(wanted) {
 
 function applyLook() {
   const wanted = look();
+  if (shown.quantity === "colour") {
+    return;
+  }
   if (!(wanted.low < wanted.high)) {
     value.textContent = "The range must go from a lower to a higher number.";
     return;
@@ -79,14 +85,79 @@ function applyLook() {
   layer.setCuts(wanted.low, wanted.high);
 }
 
-function showSurvey() {
+function makeLayer(id, name) {
+  if (shown.quantity === "colour") {
+    return A.HiPS(rootOf(id), { name, imgFormat: "png" });
+  }
   const { low, high, stretch, colormap } = look();
-  layer = A.HiPS(rootOf(shown.id), {
-    name: shown.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high,
-  });
+  return A.HiPS(rootOf(id), { name, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high });
+}
+
+function showSurvey() {
+  layer = makeLayer(shown.id, shown.title);
   aladin.setBaseImageLayer(layer);
   nudgeUntilTiles(aladin, rootOf(shown.id));
   showCoverage();
+}
+
+// One map of the sequence in time; the look stays, so that brightness can be compared.
+function showStep(number) {
+  const step = config.sequence[number];
+  stepShown = number;
+  document.getElementById("hips-step").value = String(number);
+  document.getElementById("hips-epoch").textContent = step.label;
+  layer = makeLayer(step.id, step.label);
+  aladin.setBaseImageLayer(layer);
+  nudgeUntilTiles(aladin, rootOf(step.id));
+}
+
+function togglePlaying() {
+  const button = document.getElementById("hips-play");
+  if (playing === null) {
+    const advance = () => showStep(((stepShown ?? -1) + 1) % config.sequence.length);
+    advance();
+    playing = setInterval(advance, 1500);
+  } else {
+    clearInterval(playing);
+    playing = null;
+  }
+  button.textContent = playing === null ? "Play" : "Stop";
+  button.setAttribute("aria-pressed", String(playing !== null));
+}
+
+function listenToSequence() {
+  if (config.sequence.length === 0) {
+    return;
+  }
+  const slider = document.getElementById("hips-step");
+  const here = config.sequence.findIndex((step) => step.id === shown.id);
+  slider.value = String(Math.max(here, 0));
+  stepShown = here < 0 ? null : here;
+  slider.addEventListener("input", () => showStep(Number(slider.value)));
+  slider.addEventListener("keydown", (event) => {
+    if (event.key === " ") {
+      event.preventDefault();
+      togglePlaying();
+    }
+  });
+  document.getElementById("hips-play").addEventListener("click", togglePlaying);
+}
+
+const catalogueColours = ["#ffd166", "#7fd8be", "#ff8fa3", "#9bb1ff", "#f4a261", "#c3f584"];
+
+function showCatalogue(box) {
+  const number = Number(box.value);
+  if (box.checked && !overlays.has(number)) {
+    const { url, title } = config.catalogues[number];
+    const catalogue = A.catalogHiPS(`${location.origin}${url}`, {
+      name: title, onClick: "showTable", color: catalogueColours[number % 6], sourceSize: 10, shape: "circle",
+    });
+    overlays.set(number, catalogue);
+    aladin.addCatalog(catalogue);
+  } else if (!box.checked && overlays.has(number)) {
+    aladin.removeOverlay(overlays.get(number));
+    overlays.delete(number);
+  }
 }
 
 function showCoverage() {
@@ -95,7 +166,7 @@ function showCoverage() {
     coverage = null;
   }
   if (controls.elements.coverage.checked) {
-    coverage = A.MOCFromURL(`${rootOf(shown.id)}/Moc.fits`, { name: "coverage", color: "#7fb4ff", lineWidth: 2, opacity: 0.2 });
+    coverage = A.MOCFromURL(`${rootOf(config.sequence[stepShown]?.id ?? shown.id)}/Moc.fits`, { name: "coverage", color: "#7fb4ff", lineWidth: 2, opacity: 0.2 });
     aladin.addMOC(coverage);
   }
 }
@@ -135,7 +206,9 @@ function readValue(event) {
   let text = "no data";
   try {
     const pixel = layer.readPixel(x, y);
-    if (typeof pixel === "number" && Number.isFinite(pixel)) {
+    if (shown.quantity === "colour") {
+      text = "a colour; the maps of single bands have values";
+    } else if (typeof pixel === "number" && Number.isFinite(pixel)) {
       text = `${pixel.toPrecision(5)} ${shown.unit}`;
     }
   } catch {
@@ -148,6 +221,8 @@ function listen() {
   controls.addEventListener("change", (event) => {
     if (event.target.name === "coverage") {
       showCoverage();
+    } else if (event.target.name === "catalogue") {
+      showCatalogue(event.target);
     } else if (event.target.name === "grid") {
       aladin.setCooGrid({ enabled: event.target.checked });
     } else if (event.target.name !== "position") {
@@ -214,8 +289,15 @@ try {
   });
   aladin.gotoRaDec(startView().ra, startView().dec);
   fillControls(defaultLook(shown));
+  if (shown.quantity === "colour") {
+    for (const name of ["colormap", "stretch", "low", "high"]) {
+      controls.elements[name].disabled = true;
+    }
+  }
   showSurvey();
   listen();
+  listenToSequence();
+  window.archipelagoSky = aladin;
   say("");
 } catch (error) {
   say(`The viewer could not start (${error.message}). The files below work without it.`);

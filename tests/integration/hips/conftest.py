@@ -32,7 +32,7 @@ def write_maps(root: Path, name: str = "v1", order: int = 9, *, simulated: bool 
 
 
 @pytest.fixture
-def maps(tmp_path, settings, monkeypatch) -> MapVersion:
+def maps(tmp_path, settings, monkeypatch, db) -> MapVersion:
     """A version in a directory of its own, published as the current one."""
     from archive import selectors
     from hips import catalogues, services

@@ -72,7 +72,7 @@ def test_repeated_slashes_are_tolerated(get):
 @pytest.mark.parametrize(("path", "words"), [
     (f"{FLUX}/Norder3/Dir0/Npix768.png", "numbered 0 to 767"),
     (f"{FLUX}/Norder4/Dir0/Npix5.png", "orders 0 to 3"),
-    (f"{FLUX}/Norder3/Dir0/Npix5.jpg", "formats are fits, png"),
+    (f"{FLUX}/Norder3/Dir0/Npix5.tsv", "formats are fits, png, jpg"),
     (f"{FLUX}/Norder3/Dir0/Npixabc.png", "A HiPS has no"),
     (f"{FLUX}/Norder3/Dir0/Npix{'9' * 60}.png", "A HiPS has no"),
     (f"{FLUX}/Norder1/Dir0/Npix20.png", "outside the observed sky"),

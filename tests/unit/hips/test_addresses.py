@@ -19,7 +19,7 @@ def test_known_paths(path, address):
 
 
 @pytest.mark.parametrize("path", [
-    "Norder3/Dir0/Npix5.jpg", "Norder3/Dir0/Npix5.exe", "Norder3/Dir10000/Npix5.fits", "Norder3/Dir0/Npix-5.fits",
+    "Norder3/Dir0/Npix5.gif", "Norder3/Dir0/Npix5.exe", "Norder3/Dir10000/Npix5.fits", "Norder3/Dir0/Npix-5.fits",
     "Norder3/Dir0/Npix5.fits.gz", "Norder333/Dir0/Npix5.fits", "Norder3/Dir0/Npix" + "9" * 40 + ".fits",
     "Norder3/Dir0/Npix٥.fits", "../../etc/passwd", "..%2f..%2fetc", "Norder3/Dir0/../../../x.npy", "x" * 5000,
     "Norder3", "norder3/dir0/npix5.fits", "Norder3/Dir0/Npix5.fits\n", "\x00",
