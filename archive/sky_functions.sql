@@ -432,7 +432,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION sky.histogram(numbers float8[], low float8, high float8, bins int) RETURNS int[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 -- Counts below the first bin, in each bin, and from the end of the last one on.
 SELECT array_agg(coalesce(n, 0)::int ORDER BY bin) FROM generate_series(0, bins + 1) AS bin
 LEFT JOIN (SELECT width_bucket(v, low, high, bins) AS bin, count(*) AS n FROM unnest(numbers) AS v WHERE v = v GROUP BY 1) AS c USING (bin)

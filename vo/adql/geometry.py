@@ -6,23 +6,24 @@ for the normal of every edge. No pole or meridian is special in either. All angl
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from astropy import units
 from astropy.coordinates import Latitude, Longitude
-from cdshealpix.nested import cone_search, healpix_to_lonlat, polygon_search
-from cdshealpix.nested import vertices as corners
+from cdshealpix.nested import cone_search, polygon_search
 from numpy.typing import NDArray
 
-from archive.healpix import FloatArray, unit_vector
+from archive.healpix import pixel_centres, unit_vector
 
 Vector = tuple[float, float, float]
 Vertices = tuple[tuple[float, float], ...]
 
 # Rotation from Galactic to ICRS: the pole and the node of IAU 1958 as fixed in Hipparcos, ESA SP-1200, section 1.5.3.
 _POLE_RA, _POLE_DEC, _NODE = 192.85948, 27.12825, 32.93192
+_CELL_SIDE = 58.6
+MOST_PLAIN_EDGES = 16
+"""A polygon of more edges, those of its pieces counted, is tested exactly only where a cell is not wholly inside."""
 _MIN_GNOMONIC = 0.01
 """Smallest cosine of a vertex's distance to the polygon's middle: no polygon as large as a hemisphere."""
 
@@ -33,7 +34,7 @@ class ShapeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Ranges of NESTED cells at order 29, half-open: those wholly inside the shape, and those that may be in part."""
+    """Ranges of NESTED cells at order 29, half-open: those known to be wholly inside the shape, and the others."""
 
     full: tuple[tuple[int, int], ...]
     partial: tuple[tuple[int, int], ...]
@@ -234,66 +235,57 @@ def polygon_centroid(vertices: Vertices) -> tuple[float, float]:
 
 
 def circle_cover(lon: float, lat: float, radius: float) -> Cover:
-    """Cells that cover a circle of more than 0 and less than 180 degrees.
+    """Cells that cover a circle of more than 0 and less than 180 degrees; none counts as wholly inside.
 
-    Small circles take the depth with the fewest ranges; large ones go deeper, because rows in cells wholly inside need
-    no exact test (measured: docs/decisions, spatial technique).
+    One to three levels deeper than the circle's size, about 20 ranges: the exact test costs a row less than a test of
+    the ranges (measured: docs/decisions/0012).
     """
-    large = radius >= 0.5
-    depth = math.floor(math.log2(58.6 / max(radius, 1e-6))) + 1 if radius < 58.6 else 0
-    depth = min(29, max(0, depth + 3 if large else depth))
+    deeper = 1 if radius < 0.5 else 2 if radius < 3 else 3
+    depth = min(29, max(0, math.floor(math.log2(_CELL_SIDE / max(radius, 1e-6))) + deeper))
     # cdshealpix panics below about 5e-7 deg; a cover may be too large, the exact test follows.
     wide = max(radius, 1e-6) * units.deg
-    cells = cone_search(Longitude(lon % 360.0, units.deg), Latitude(lat, units.deg), wide, depth)
-    centre = np.array(vector(lon, lat))
-    reach = math.radians(radius)
-
-    def holds(balls: FloatArray, size: FloatArray) -> NDArray[np.bool_]:
-        return np.arccos(np.clip(balls @ centre, -1, 1)) + size <= reach
-
-    return _cover(*cells, holds if large else None)
+    ipix, depths, _ = cone_search(Longitude(lon % 360.0, units.deg), Latitude(lat, units.deg), wide, depth)
+    return Cover((), _ranges(ipix, depths))
 
 
 def polygon_cover(vertices: Vertices) -> Cover:
-    """Cells that cover a polygon, two to four levels deeper than its size."""
+    """Cells that cover a polygon, three levels deeper than its size.
+
+    Cells wholly inside are told apart where the exact test is long. What the library calls fully covered is checked:
+    cdshealpix 0.9 calls the whole base cell 4 covered by a circle of 20 to 45 degrees around (0, 0).
+    """
     middle = _unit(tuple(sum(axis) for axis in zip(*(vector(*v) for v in vertices), strict=True)))  # pyright: ignore[reportArgumentType]
     radius = max(1e-6, *(separation(lonlat(middle), v) for v in vertices))
-    depth = min(29, max(0, math.floor(math.log2(58.6 / radius)) + 3))
+    depth = min(29, max(0, math.floor(math.log2(_CELL_SIDE / radius)) + 3))
     lon = Longitude([v[0] % 360.0 for v in vertices], units.deg)
     lat = Latitude([v[1] for v in vertices], units.deg)
     pieces = [np.array(piece) for piece in convex_pieces(vertices)]
+    if sum(map(len, pieces)) <= MOST_PLAIN_EDGES:
+        ipix, depths, _ = polygon_search(lon, lat, depth)
+        return Cover((), _ranges(ipix, depths))
+    ipix, depths, full = polygon_search(lon, lat, depth, flat=True)
+    inside = full.astype(bool)
+    centres = np.stack(unit_vector(*pixel_centres(depth, ipix[inside].astype(np.int64))), axis=-1)
+    margin = math.sin(_largest_cell_radius(depth))
+    inside[inside] = np.any([np.all(centres @ piece.T >= margin, axis=1) for piece in pieces], axis=0)
+    return Cover(_ranges(ipix[inside], depths[inside]), _ranges(ipix[~inside], depths[~inside]))
 
-    def holds(balls: FloatArray, size: FloatArray) -> NDArray[np.bool_]:
-        return np.any([np.all(balls @ piece.T >= np.sin(size)[:, None], axis=1) for piece in pieces], axis=0)
 
-    return _cover(*polygon_search(lon, lat, depth), holds)
+def _largest_cell_radius(level: int) -> float:
+    """Return no less than the greatest angle in radians from a cell's centre to its corners at this order.
 
-
-def _cover(
-    ipix: NDArray[np.uint64],
-    depth: NDArray[np.uint8],
-    full: NDArray[np.bool_],
-    holds: Callable[[FloatArray, FloatArray], NDArray[np.bool_]] | None,
-) -> Cover:
-    """Sort cells into those wholly inside and the others; without `holds` all count as others.
-
-    What the library calls fully covered is checked here: `holds(centres, sizes)` tells which balls around the cells lie
-    in the shape. cdshealpix 0.9 calls the whole base cell 4 covered by a circle of 20 to 45 degrees around (0, 0).
+    That is met at the corner of a polar cap, from (2/3, pi/4) to the next ring (as HEALPix's max_pixrad has it).
     """
-    inside = full.astype(bool) if holds else np.zeros(len(ipix), bool)
-    for level in np.unique(depth[inside]) if holds else ():
-        cells = inside & (depth == level)
-        lon, lat = healpix_to_lonlat(ipix[cells], int(level))
-        corner_lon, corner_lat = corners(ipix[cells], int(level))
-        centres = np.stack(unit_vector(lon.deg, lat.deg), axis=-1)
-        points = np.stack(unit_vector(corner_lon.deg, corner_lat.deg), axis=-1)
-        chords = np.linalg.norm(points - centres[:, None, :], axis=-1).max(axis=1)
-        # No point of a cell is farther from its centre than its corners; 2 % for rounding and curved edges.
-        inside[cells] = holds(centres, 2 * np.arcsin(chords / 2) * 1.02)  # pyright: ignore[reportOptionalCall]  # see the loop
+    nside = 1 << level
+    z = 1 - (1 - 1 / nside) ** 2 / 3
+    angle = math.pi / (4 * nside)
+    side = math.sqrt(1 - 4 / 9)
+    return math.acos(min(1.0, side * math.cos(angle) * math.sqrt(1 - z * z) + 2 / 3 * z)) * 1.0001
+
+
+def _ranges(ipix: NDArray[np.uint64], depth: NDArray[np.uint8]) -> tuple[tuple[int, int], ...]:
     shift = 2 * (29 - depth.astype(np.int64))
-    low = ipix.astype(np.int64) << shift
-    high = (ipix.astype(np.int64) + 1) << shift
-    return Cover(_merge(low[inside], high[inside]), _merge(low[~inside], high[~inside]))
+    return _merge(ipix.astype(np.int64) << shift, (ipix.astype(np.int64) + 1) << shift)
 
 
 def _merge(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,7 @@
 """Reads coverages written as text: MOC 2.0 section 4.2.3, spatial ones."""
 
 import re
+from collections.abc import Sequence
 
 from archive.healpix import HPX_ORDER
 
@@ -49,17 +50,18 @@ def read_moc(text: str) -> tuple[tuple[int, int], ...]:
     if order is None:
         msg = "it is empty; written like 4/30-33 38 5/172"
         raise MocError(msg)
-    return _joined(sorted(ranges))
+    return joined(sorted(ranges))
 
 
-def _joined(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    joined: list[tuple[int, int]] = []
+def joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return sorted ranges with those made one that touch or overlap."""
+    result: list[tuple[int, int]] = []
     for low, high in ranges:
-        if joined and low <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], high))
+        if result and low <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], high))
         else:
-            joined.append((low, high))
-    return tuple(joined)
+            result.append((low, high))
+    return tuple(result)
 
 
 def coarser(ranges: tuple[tuple[int, int], ...], most: int) -> tuple[tuple[int, int], ...]:

@@ -1,7 +1,8 @@
-"""Finds joins of an uploaded table with a published one by position, and covers the circles around its rows.
+"""Finds joins of tables by position, and covers the circles around the rows of an upload.
 
-Such a join runs through the index of the published table: every row of the upload has a few ranges of HEALPix cells
-that hold the circle around it, and the exact test decides about the rows in them.
+Such a join runs through the index of one published table: for every row of the other side there are a few ranges of
+HEALPix cells that hold the circle around it, and the exact test decides about the rows in them. For an upload they are
+computed once, beforehand; otherwise the database computes them (sky.cells_around).
 """
 
 import math
@@ -25,10 +26,17 @@ from vo.adql.resolved import (
     Operation,
     PointValue,
     Typed,
+    children,
 )
 
 LARGEST_RADIUS_DEG = 5.0
 """Beyond it, the circles hold so much of the table that its index does not help."""
+
+LARGEST_AROUND_DEG = 3.5
+"""The largest circle of which sky.cells_around finds the cells at order 0."""
+
+AROUND_SLACK = 16.001
+"""Least side of a cell in radii for sky.cells_around."""
 
 MOST_CELLS = 4
 """Cells that the cover of a circle has at most."""
@@ -54,46 +62,92 @@ class PositionCover:
     radius_deg: float
 
 
-def find_position_join(condition: Typed | None, tables: Sequence[FromItem]) -> tuple[BaseTable, PositionCover] | None:
-    """Return the one of `tables` that `condition` joins to an upload by position, and the cover that this needs.
+@dataclass(frozen=True, slots=True)
+class PlaceAround:
+    """What a join of published tables needs: circles of `radius_deg` around a position in the other tables' rows."""
 
-    The table is a direct member of `tables`; the upload is anywhere in another member.
+    point: PointValue
+    radius_deg: float
+
+
+PositionJoin = tuple[BaseTable, PositionCover | PlaceAround]
+
+
+def find_position_joins(condition: Typed | None, tables: Sequence[FromItem]) -> Iterator[PositionJoin]:
+    """Yield those of `tables` that `condition` joins to others by position, with what finds their rows.
+
+    Such a table is a direct member of `tables`; what it is joined to is anywhere in the other members. Joins to an
+    upload come first.
     """
     if condition is None or len(tables) < 2:
-        return None
-    for test in _conjuncts(condition):
-        pair = _circle_test(test)
-        if pair is None:
-            continue
-        one, two, radius = pair
-        for position, other in ((one, two), (two, one)):
-            found = _match(position, other, radius, tables)
+        return
+    pairs = [pair for test in _conjuncts(condition) if (pair := _circle_test(test)) is not None]
+    turned = [(pair, turn) for pair in pairs for turn in ((pair[0], pair[1]), (pair[1], pair[0]))]
+    for match in (_match_upload, _match_published):
+        for (_, _, radius), (position, other) in turned:
+            found = match(position, other, radius, tables)
             if found is not None:
-                return found
-    return None
+                yield found
 
 
-def _match(
+def restricted_sources(condition: Typed | None) -> set[str]:
+    """Return the tables that a condition restricts by themselves: better read first, so that few rows are looked up."""
+    sources = (sources_of(test) for test in _conjuncts(condition)) if condition is not None else ()
+    return {alias for aliases in sources if len(aliases) == 1 for alias in aliases}
+
+
+def sources_of(value: Typed) -> set[str]:
+    """Return the tables whose columns a value uses."""
+    if isinstance(value, ColumnUse):
+        return {value.source}
+    return set().union(*(sources_of(child) for child in children(value)))
+
+
+def _own_table(position: PointValue, tables: Sequence[FromItem]) -> BaseTable | None:
+    """Return the published table among `tables` whose indexed position this is."""
+    alias = position.lon.source if is_position(position) and isinstance(position.lon, ColumnUse) else ""
+    return next((t for t in tables if isinstance(t, BaseTable) and t.alias == alias and not t.uploaded), None)
+
+
+def _match_upload(
     position: PointValue, other: PointValue, radius: float, tables: Sequence[FromItem]
-) -> tuple[BaseTable, PositionCover] | None:
+) -> PositionJoin | None:
     lon, lat = other.lon, other.lat
-    if not is_position(position) or not (isinstance(lon, ColumnUse) and isinstance(lat, ColumnUse)):
+    if not (isinstance(lon, ColumnUse) and isinstance(lat, ColumnUse)):
         return None
-    alias = position.lon.source if isinstance(position.lon, ColumnUse) else ""
-    table = next((t for t in tables if isinstance(t, BaseTable) and t.alias == alias and not t.uploaded), None)
-    uploads = {t.alias: t for member in tables if member is not table for t in _uploads(member)}
+    table = _own_table(position, tables)
+    uploads = {t.alias: t for member in tables if member is not table for t in _base_tables(member) if t.uploaded}
     upload = uploads.get(lon.source)
     if table is None or upload is None or lon.source != lat.source:
         return None
     return table, PositionCover(upload.alias, upload.name, lon.column, lat.column, radius)
 
 
-def _uploads(item: FromItem) -> Iterator[BaseTable]:
-    if isinstance(item, BaseTable) and item.uploaded:
+def _match_published(
+    position: PointValue, other: PointValue, radius: float, tables: Sequence[FromItem]
+) -> PositionJoin | None:
+    table = _own_table(position, tables)
+    sources = sources_of(other)
+    known = {alias for member in tables if member is not table for alias in _aliases(member)}
+    if table is None or not sources or not sources <= known or radius > LARGEST_AROUND_DEG:
+        return None
+    return table, PlaceAround(other, radius)
+
+
+def _aliases(item: FromItem) -> Iterator[str]:
+    if isinstance(item, JoinedTables):
+        yield from _aliases(item.left)
+        yield from _aliases(item.right)
+    else:
+        yield item.alias
+
+
+def _base_tables(item: FromItem) -> Iterator[BaseTable]:
+    if isinstance(item, BaseTable):
         yield item
     elif isinstance(item, JoinedTables):
-        yield from _uploads(item.left)
-        yield from _uploads(item.right)
+        yield from _base_tables(item.left)
+        yield from _base_tables(item.right)
 
 
 def _conjuncts(condition: Typed) -> Iterator[Typed]:

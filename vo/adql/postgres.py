@@ -5,12 +5,24 @@ user's text gets in otherwise. Tables and columns have generated names (t1, c1),
 clash with, or be cut off by, PostgreSQL's own rules.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
 from psycopg.sql import Composable
 
-from vo.adql.position_joins import MOST_CELLS, PositionCover, cell_span, cover_column, cover_order, find_position_join
+from vo.adql.position_joins import (
+    AROUND_SLACK,
+    MOST_CELLS,
+    PlaceAround,
+    PositionCover,
+    PositionJoin,
+    cell_span,
+    cover_column,
+    cover_order,
+    find_position_joins,
+    restricted_sources,
+)
 from vo.adql.postgres_values import ValueWriter
 from vo.adql.resolved import (
     BaseTable,
@@ -95,6 +107,7 @@ class _Writer(ValueWriter):
 
     def __init__(self) -> None:
         self.covers: list[PositionCover] = []
+        self.restricted: set[str] = set()
 
     def body(self, body: Body, limit: int | None = None) -> Composable:
         if isinstance(body, SelectBody):
@@ -156,52 +169,72 @@ class _Writer(ValueWriter):
         return sql.SQL("{} {}").format(written, _direction(descending))
 
     def _tables(self, body: SelectBody) -> Composable:
-        """Write the list after FROM; a table joined by position to an upload comes last, as LATERAL."""
-        found = find_position_join(body.where, body.tables)
+        """Write the list after FROM; a table joined by position comes last, as LATERAL."""
+        outside, self.restricted = self.restricted, restricted_sources(body.where)
+        found = self._best(find_position_joins(body.where, body.tables))
         if found is None:
-            return sql.SQL(", ").join([self._from(table) for table in body.tables])
-        table, cover = found
-        others = [self._from(other) for other in body.tables if other is not table]
-        return sql.SQL(", ").join([*others, self._near(table, cover)])
+            written = [self._from(table) for table in body.tables]
+        else:
+            table, place = found
+            written = [*(self._from(other) for other in body.tables if other is not table), self._near(table, place)]
+        self.restricted = outside
+        return sql.SQL(", ").join(written)
 
-    def _near(self, table: BaseTable, cover: PositionCover) -> Composable:
-        """Write a table as its rows near a row of an upload: ranges of its index, a few for each row.
+    def _best(self, found: Iterable[PositionJoin]) -> PositionJoin | None:
+        """Choose the table that is looked up: one next to an upload, else one that WHERE does not restrict already."""
+        joins = list(found)
+        free = [j for j in joins if isinstance(j[1], PositionCover) or j[0].alias not in self.restricted]
+        return next(iter([*free, *joins]), None)
+
+    def _near(self, table: BaseTable, place: PositionCover | PlaceAround) -> Composable:
+        """Write a table as its rows near a place in the tables before it: ranges of its index, a few for each row.
 
         OFFSET 0 keeps the planner from joining the other way round.
         """
-        if cover not in self.covers:
-            self.covers.append(cover)
-        number = self.covers.index(cover)
-        starts = [
-            sql.SQL("{}.{}").format(sql.Identifier(cover.alias), sql.Identifier(cover_column(number, place)))
-            for place in range(MOST_CELLS)
-        ]
+        order = cover_order(place.radius_deg, AROUND_SLACK if isinstance(place, PlaceAround) else None)
         return sql.SQL(
-            "LATERAL (SELECT n.* FROM unnest(ARRAY[{starts}]) AS v(low), "
+            "LATERAL (SELECT n.* FROM {starts} AS v(low), "
             "LATERAL (SELECT x.* FROM {table} AS x WHERE x._hpx >= v.low AND x._hpx < v.low + {span} OFFSET 0) AS n "
             "WHERE v.low IS NOT NULL) AS {alias}"
         ).format(
-            starts=sql.SQL(", ").join(starts),
+            starts=self._starts(place, order),
             table=sql.Identifier(*table.name),
-            span=sql.Literal(cell_span(cover_order(cover.radius_deg))),
+            span=sql.Literal(cell_span(order)),
             alias=sql.Identifier(table.alias),
         )
+
+    def _starts(self, place: PositionCover | PlaceAround, order: int) -> Composable:
+        """Write the rows of the first order-29 indices of the cells around a place."""
+        if isinstance(place, PlaceAround):
+            return sql.SQL("(SELECT cell << {} FROM unnest(sky.cells_around({}, {}, {}, {})) AS cell)").format(
+                sql.Literal(2 * (29 - order)),
+                sql.Literal(order),
+                self.value(place.point.lon),
+                self.value(place.point.lat),
+                sql.Literal(place.radius_deg),
+            )
+        if place not in self.covers:
+            self.covers.append(place)
+        number = self.covers.index(place)
+        names = [
+            sql.SQL("{}.{}").format(sql.Identifier(place.alias), sql.Identifier(cover_column(number, n)))
+            for n in range(MOST_CELLS)
+        ]
+        return sql.SQL("unnest(ARRAY[{}])").format(sql.SQL(", ").join(names))
 
     def _join(self, item: JoinedTables) -> Composable:
         condition = sql.SQL("TRUE") if item.on is None else self.condition(item.on)
         kind = item.kind
-        found = find_position_join(item.on, (item.left, item.right)) if kind != "FULL" else None
+        joins = find_position_joins(item.on, (item.left, item.right))
+        sides = {"INNER": (item.right, item.left), "LEFT": (item.right,), "RIGHT": (item.left,)}.get(kind, ())
+        ordered = sorted((j for j in joins if j[0] in sides), key=lambda join: sides.index(join[0]))
+        found = self._best(ordered)
         if found is not None:
-            table, cover = found
-            if table is item.right and kind in {"INNER", "LEFT"}:
-                return sql.SQL("({} {} JOIN {} ON {})").format(
-                    self._from(item.left), _JOINS[kind], self._near(table, cover), condition
-                )
-            if table is item.left and kind in {"INNER", "RIGHT"}:
-                turned = _JOINS["LEFT" if kind == "RIGHT" else kind]
-                return sql.SQL("({} {} JOIN {} ON {})").format(
-                    self._from(item.right), turned, self._near(table, cover), condition
-                )
+            table, place = found
+            other = item.left if table is item.right else item.right
+            return sql.SQL("({} {} JOIN {} ON {})").format(
+                self._from(other), _JOINS["LEFT" if kind == "RIGHT" else kind], self._near(table, place), condition
+            )
         return sql.SQL("({} {} JOIN {} ON {})").format(
             self._from(item.left), _JOINS[kind], self._from(item.right), condition
         )

@@ -188,6 +188,24 @@ class QueryTest:
 Geometry = PointValue | CircleValue | PolygonValue | RegionValue | MocValue
 Typed = Constant | ColumnUse | Operation | Geometry | QueryTest
 
+
+def children(value: Typed) -> tuple[Typed, ...]:
+    """Return the values that a value is made of."""
+    match value:
+        case Operation(arguments=arguments):
+            return arguments
+        case PointValue(lon, lat):
+            return (lon, lat)
+        case CircleValue(centre, radius):
+            return (centre, radius)
+        case RegionValue(inner):
+            return (inner,)
+        case QueryTest(value=test) if test is not None:
+            return (test,)
+        case _:
+            return ()
+
+
 # --- queries --------------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,6 @@ from vo.adql.resolved import (
     TEXT,
     BaseTable,
     Body,
-    CircleValue,
     ColumnUse,
     Constant,
     FromItem,
@@ -30,14 +29,12 @@ from vo.adql.resolved import (
     NamedQuery,
     Operation,
     OutputColumn,
-    PointValue,
     QueryTable,
-    QueryTest,
-    RegionValue,
     ResolvedQuery,
     SelectBody,
     SetBody,
     Typed,
+    children,
 )
 from vo.adql.scope import Scope, Source, same_name, same_names
 from vo.adql.suggest import did_you_mean
@@ -460,24 +457,8 @@ def _is_aggregate(value: Typed) -> bool:
     return isinstance(value, Operation) and value.name.split(" ")[0].split("(")[0] in _AGGREGATES
 
 
-def _children(value: Typed) -> tuple[Typed, ...]:
-    match value:
-        case Operation(arguments=arguments):
-            return arguments
-        case PointValue(lon, lat):
-            return (lon, lat)
-        case CircleValue(centre, radius):
-            return (centre, radius)
-        case RegionValue(inner):
-            return (inner,)
-        case QueryTest(value=test) if test is not None:
-            return (test,)
-        case _:
-            return ()
-
-
 def _has_aggregate(value: Typed) -> bool:
-    return _is_aggregate(value) or any(_has_aggregate(child) for child in _children(value))
+    return _is_aggregate(value) or any(_has_aggregate(child) for child in children(value))
 
 
 def _ungrouped(value: Typed, groups: tuple[Typed, ...], own: set[str]) -> ColumnUse | None:
@@ -486,4 +467,4 @@ def _ungrouped(value: Typed, groups: tuple[Typed, ...], own: set[str]) -> Column
         return None
     if isinstance(value, ColumnUse):
         return value if value.source in own else None
-    return next((found for child in _children(value) if (found := _ungrouped(child, groups, own))), None)
+    return next((found for child in children(value) if (found := _ungrouped(child, groups, own))), None)

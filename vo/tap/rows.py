@@ -124,9 +124,20 @@ def binary_row(columns: Columns) -> Composable:
 
 
 def tabledata_row(columns: Columns) -> Composable:
-    """Return the expression (text) of one TABLEDATA row; a NULL is an empty cell."""
-    cells = [sql.SQL("COALESCE({}, '')").format(_xml_cell(column)) for column in columns]
+    """Return the expression (text) of one TABLEDATA row; a NULL is an empty cell, or an array of NaN (or ``?``).
+
+    A cell of a field with a fixed arraysize has that many elements, whatever it says (VOTable 1.4 section 4.1).
+    """
+    cells = [
+        sql.SQL("COALESCE({}, {})").format(_xml_cell(column), sql.Literal(_absent_cell(column))) for column in columns
+    ]
     return sql.SQL("'<TR><TD>' || {} || '</TD></TR>\n'").format(sql.SQL(" || '</TD><TD>' || ").join(cells))
+
+
+def _absent_cell(column: OutputColumn) -> str:
+    absent = {"float": "NaN", "double": "NaN", "boolean": "?"}.get(column.meta.datatype)
+    count = column.meta.element_count if column.meta.is_array else None
+    return "" if absent is None or count is None else " ".join([absent] * count)
 
 
 def _xml_cell(column: OutputColumn) -> Composable:

@@ -75,7 +75,7 @@ def test_a_circle_s_cover_holds_the_circle_and_its_full_cells_are_inside(place, 
     full, partial = in_ranges(hpx, cover.full), in_ranges(hpx, cover.partial)
     assert not np.any(inside & ~full & ~partial)
     assert not np.any(full & ~inside)
-    assert len(cover.full) + len(cover.partial) < 250
+    assert len(cover.full) + len(cover.partial) < 70
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -110,6 +110,18 @@ def test_a_box_reaches_half_its_sides_along_its_arms(place):
         for factor, expected in ((0.9999, True), (1.0001, False)):
             point = centre.directional_offset_by(bearing * u.deg, half * factor * u.deg)
             assert in_pieces(vertices, point.ra.deg, point.dec.deg) == expected
+
+
+def test_cells_inside_a_polygon_of_many_edges_are_inside():
+    corners = SkyCoord(40.0, 30.0, unit="deg").directional_offset_by(np.arange(0, 360, 6) * u.deg, 8 * u.deg)
+    vertices = tuple(zip(corners.ra.deg.tolist(), corners.dec.deg.tolist(), strict=True))
+    cover = polygon_cover(vertices)
+    ra, dec = sky_around(40.0, 30.0, 10.0)
+    hpx, inside = hpx29(ra, dec), in_pieces(vertices, ra, dec)
+    full = in_ranges(hpx, cover.full)
+    assert not np.any(full & ~inside)
+    assert not np.any(inside & ~full & ~in_ranges(hpx, cover.partial))
+    assert full.sum() > 0.4 * inside.sum()
 
 
 def test_areas_known_by_heart():
