@@ -4,6 +4,7 @@ docs/reference/settings.md lists each variable; a test keeps the two equal.
 """
 
 import os
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -52,9 +53,19 @@ RESULTS_ROOT = DATA_ROOT / "jobs"
 # The authority part of every ivo:// identifier that this archive mints.
 IVO_AUTHORITY = os.environ.get("ARCHIPELAGO_IVO_AUTHORITY", "archipelago.invalid")
 
+# Whom records of the VO Registry name: a role and its mailbox, never a person. The domain .invalid reaches nobody.
+CONTACT_NAME = os.environ.get("ARCHIPELAGO_CONTACT_NAME", "Archive helpdesk")
+CONTACT_EMAIL = os.environ.get("ARCHIPELAGO_CONTACT_EMAIL", "helpdesk@archipelago.invalid")
+if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+", CONTACT_EMAIL):
+    msg = f"the environment variable ARCHIPELAGO_CONTACT_EMAIL is {CONTACT_EMAIL!r}; expected one mailbox, user@host"
+    raise ImproperlyConfigured(msg)
+
 # Sesame of CDS for names that the archive does not know,
 # such as https://cds.unistra.fr/cgi-bin/nph-sesame; empty: none.
 SESAME_URL = os.environ.get("ARCHIPELAGO_SESAME_URL", "")
+
+# Hosts (name, or name:port) from which TAP fetches an uploaded table by URL; empty: none.
+UPLOAD_HOSTS = _words("ARCHIPELAGO_UPLOAD_HOSTS", "")
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from vo.datalink import views as datalink
 from vo.products import views as products
+from vo.registry.views import oai
 from vo.scs import views as scs
 from vo.sia import views as sia
 from vo.soda import views as soda
@@ -19,6 +20,7 @@ urlpatterns = [
     path("scs/<str:name>", scs.cone, name="scs"),
     path("scs/<str:name>/capabilities", scs.capabilities, name="scs-capabilities"),
     path("mmoda/", include("vo.mmoda.urls")),
+    path("oai", oai, name="oai"),
     path("sia2/query", sia.query, name="sia2"),
     path("sia2/capabilities", sia.capabilities, name="sia2-capabilities"),
     path("soda/sync", soda.sync, name="soda"),

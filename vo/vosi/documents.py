@@ -55,11 +55,12 @@ def capabilities_document(base: str) -> str:
         f'xsi:schemaLocation="{_VOSI.format("Capabilities")} {_VOSI.format("Capabilities")} '
         "http://www.ivoa.net/xml/VODataService/v1.1 http://www.ivoa.net/xml/VODataService/v1.1 "
         'http://www.ivoa.net/xml/TAPRegExt/v1.0 http://www.ivoa.net/xml/TAPRegExt/v1.0">\n'
-        f"{_tap_capability(base)}{simple}</vosi:capabilities>\n"
+        f"{write_tap_capability(base)}{simple}</vosi:capabilities>\n"
     )
 
 
-def _tap_capability(base: str) -> str:
+def write_tap_capability(base: str) -> str:
+    """Return the capability of TAP itself, for /capabilities and the registry record."""
     features = [_language_features("udf", ((f.signature, f.description) for f in FUNCTIONS.values()))]
     features += [_language_features(kind, ((name, "") for name in names)) for kind, names in _FEATURES]
     return (
@@ -120,17 +121,21 @@ def availability_document(*, available: bool, note: str = "") -> str:
 def tables_document(tables: Mapping[str, Table], *, columns: bool = True) -> str:
     """Return /tables; without columns for detail=min."""
     name = _VOSI.format("Tables")
-    schemas = "".join(
+    return (
+        f'{XML}<vosi:tableset xmlns:vosi="{name}" {_XSI} {_VS} xsi:schemaLocation="{name} {name} '
+        'http://www.ivoa.net/xml/VODataService/v1.1 http://www.ivoa.net/xml/VODataService/v1.1" '
+        f'xsi:type="vs:TableSet">\n{write_schemas(tables, columns=columns)}</vosi:tableset>\n'
+    )
+
+
+def write_schemas(tables: Mapping[str, Table], *, columns: bool = True) -> str:
+    """Return the schemas of a table set with their tables; without columns for detail=min."""
+    return "".join(
         f"<schema>\n<name>{schema}</name>\n<description>{escape(description)}</description>\n"
         + "".join(_table(table, columns=columns) for table in tables.values() if table.schema == schema)
         + "</schema>\n"
         for schema, description in SCHEMAS.items()
         if any(table.schema == schema for table in tables.values())
-    )
-    return (
-        f'{XML}<vosi:tableset xmlns:vosi="{name}" {_XSI} {_VS} xsi:schemaLocation="{name} {name} '
-        'http://www.ivoa.net/xml/VODataService/v1.1 http://www.ivoa.net/xml/VODataService/v1.1" '
-        f'xsi:type="vs:TableSet">\n{schemas}</vosi:tableset>\n'
     )
 
 
