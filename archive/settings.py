@@ -67,6 +67,9 @@ SESAME_URL = os.environ.get("ARCHIPELAGO_SESAME_URL", "")
 # Hosts (name, or name:port) from which TAP fetches an uploaded table by URL; empty: none.
 UPLOAD_HOSTS = _words("ARCHIPELAGO_UPLOAD_HOSTS", "")
 
+# Hosts (name, or name:port) from which TAP fetches an uploaded table by URL; empty: none.
+UPLOAD_HOSTS = _words("ARCHIPELAGO_UPLOAD_HOSTS", "")
+
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 
 

@@ -13,7 +13,7 @@ from archive.errors import TooLargeError
 from archive.jobs import JobAbortedError, current_job, report_progress
 from archive.models.job import Job
 from vo.tap.executor import Run
-from vo.tap.own_results import is_address, read_own_result
+from vo.tap.own_results import is_address, read_address
 from vo.tap.params import merge_parameters, read_request
 from vo.tap.services import run_query
 from vo.uws.services import LOCK_QUERY, RESULT_NAME, job_directory, load_part, query_lock_key
@@ -46,7 +46,7 @@ def run_tap(parameters: list[list[str]]) -> dict[str, object]:
         raise RuntimeError(msg)
     request = read_request(merge_parameters((name, value) for name, value in parameters))
     run = Run(job.execution_duration_s, lambda connection: _hold_lock(connection, job), raise_late=True)
-    contents = {p: read_own_result(p) if is_address(p) else load_part(job, p) for _, p in request.uploads}
+    contents = {p: read_address(p) if is_address(p) else load_part(job, p) for _, p in request.uploads}
     result = run_query(request, run, contents)
     directory = job_directory(job.job_id)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

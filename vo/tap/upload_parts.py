@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 
 from archive.errors import TooLargeError, UsageError
-from vo.tap.own_results import is_address, read_own_result
+from vo.tap.own_results import is_address, read_address
 from vo.tap.params import MOST_UPLOAD_BYTES, Parameters, read_uploads
 
 _FORM_BYTES = 2**20
@@ -31,7 +31,7 @@ def read_part(request: HttpRequest, part: str) -> bytes:
         If there is none.
     """
     if is_address(part):
-        return read_own_result(part)
+        return read_address(part)
     file = request.FILES.get(part)
     if file is not None:
         return file.read()  # pyright: ignore[reportAttributeAccessIssue]  # an uploaded file

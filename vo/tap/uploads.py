@@ -13,13 +13,14 @@ from psycopg.sql import Composable
 
 from archive.errors import TooLargeError, UsageError
 from archive.published import Column, Table
+from archive.votable_cells import Cell
+from archive.votable_reader import Field, ReadTable
 from vo.adql.position_joins import PositionCover, cover_circles, cover_column
 from vo.adql.postgres import meta_type
 from vo.adql.resolved import Meta
 from vo.adql.resolver import UPLOAD_PREFIX, uploaded_table_name
 from vo.tap.params import MOST_UPLOAD_BYTES
-from vo.votable_cells import Cell
-from vo.votable_reader import Field, ReadTable, read_votable
+from vo.tap.upload_formats import read_table
 
 ANALYZE_FROM_ROWS = 500
 
@@ -46,7 +47,7 @@ def read_uploaded_tables(uploads: Sequence[tuple[str, str]], contents: Mapping[s
     read = []
     for name, part in uploads:
         try:
-            content = read_votable(contents[part])
+            content = read_table(contents[part])
         except UsageError as error:
             msg = f"the uploaded table {name} cannot be read: {error}"
             raise type(error)(msg) from error

@@ -1,8 +1,13 @@
 """Uploaded tables through the whole service: every type and serialization, joins by position, privacy, bad input."""
 
 import io
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
@@ -243,7 +248,7 @@ def test_too_large_a_request_is_refused_before_it_is_read(client, monkeypatch):
 def test_wrong_contents_name_the_table(client):
     answer = send(client, "SELECT * FROM TAP_UPLOAD.t", t=b"not xml")
     assert answer.status_code == 400
-    assert b"the uploaded table t cannot be read: it is not well-formed XML" in answer.content
+    assert b"the uploaded table t cannot be read: it is no VOTable, FITS or Parquet" in answer.content
 
 
 def test_arrays_are_no_numbers(client):
@@ -256,3 +261,109 @@ def test_arrays_are_no_numbers(client):
         "SELECT SQRT(a) FROM TAP_UPLOAD.t",
     ):
         assert send(client, query, t=content).status_code == 400, query
+
+
+FORMATS = {
+    "csv": lambda table, path: table.write(path, format="ascii.csv"),
+    "tsv": lambda table, path: table.write(path, format="ascii.tab"),
+    "fits": lambda table, path: table.write(path, format="fits"),
+    "parquet": lambda table, path: pq.write_table(table_to_arrow(table), path),
+}
+
+
+def table_to_arrow(table):
+    return pa.table(
+        {name: pa.array(table[name].tolist(), mask=np.ma.getmaskarray(table[name])) for name in table.colnames}
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_other_formats_come_back_as_they_were_sent(client, tmp_path, form):
+    table = Table()
+    table["id"] = MaskedColumn(np.array([1, 2, 3, 4], "i4"), mask=[False, True, False, False])
+    table["big"] = np.array([2**40, -(2**62), 0, 7])
+    table["ra"] = np.array([1 / 3, -1e-300, 7.5, 359.999999999])
+    table["rev"] = ["0039", "0040", "2767", "0001"]
+    table["name"] = ["plain", "a,b", 'q"t', "x" * 300]
+    path = tmp_path / "table"
+    FORMATS[form](table, path)
+    back = table_of(client, "SELECT * FROM TAP_UPLOAD.t ORDER BY ra", t=path.read_bytes())
+    table.sort("ra")
+    assert back.colnames == table.colnames
+    assert np.ma.getmaskarray(back["id"]).tolist() == np.ma.getmaskarray(table["id"]).tolist()
+    for name in ("big", "ra"):
+        assert back[name].tolist() == table[name].tolist(), name
+    for name in ("rev", "name"):
+        assert [str(text) for text in back[name]] == [str(text) for text in table[name]], name
+
+
+def test_units_of_fits_and_parquet_come_back(client, tmp_path):
+    path = tmp_path / "t.fits"
+    Table({"ra": [1.5, 2.5] * u.deg, "v": [[1.0, 2.0], [3.0, 4.0]]}).write(path)
+    back = table_of(client, "SELECT * FROM TAP_UPLOAD.t ORDER BY ra", t=path.read_bytes())
+    assert back["ra"].unit == u.deg
+    assert back["v"].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    own = send(client, "SELECT * FROM TAP_UPLOAD.t", t=path.read_bytes(), form={"RESPONSEFORMAT": "parquet"})
+    back = table_of(client, "SELECT * FROM TAP_UPLOAD.t", t=own.getvalue())
+    assert back["ra"].unit == u.deg
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a,b\n1,2\n3\n", "line 3 has 1 values and there are 2 columns"),
+        (b"a,a\n1,2\n", "two columns are named"),
+        (b"a,\n1,2\n", "column 2 has no name"),
+        (b'a,b\n"1,2\n', "cannot be read as CSV"),
+        (b"a\n\xff\xfe\n", "no UTF-8 text"),
+        (b"\x1f\x8b\x08rest", "it is packed"),
+        (b"PAR1" + bytes(50), "damaged"),
+        (b"SIMPLE  =                    T" + b" " * 3000, "damaged"),
+        (b"", "it has 0 columns"),
+    ],
+    ids=["short-row", "twice", "nameless", "open-quote", "latin", "gzip", "parquet", "fits", "empty"],
+)
+def test_damaged_files_get_one_sentence(client, content, sentence):
+    response = send(client, "SELECT * FROM TAP_UPLOAD.t", t=content)
+    assert response.status_code == 400
+    assert sentence in response.content.decode()
+    assert "the uploaded table t cannot be read" in response.content.decode()
+
+
+def test_a_parquet_bomb_is_stopped(client, tmp_path):
+    """A hundred kilobytes that are 40 GB of text."""
+    path = tmp_path / "bomb.parquet"
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(400_000, "i4")), pa.array(["x" * 100_000]))
+    pq.write_table(pa.table({"t": text}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 200_000
+    response = send(client, "SELECT COUNT(*) FROM TAP_UPLOAD.t", t=path.read_bytes())
+    assert response.status_code in {400, 413}
+    assert "MiB of values" in response.content.decode()
+
+
+def test_a_lying_fits_header_is_found_out(client, tmp_path):
+    path = tmp_path / "t.fits"
+    Table({"a": [1, 2, 3]}).write(path)
+    content = path.read_bytes().replace(b"NAXIS2  =                    3", b"NAXIS2  =            987654321")
+    response = send(client, "SELECT * FROM TAP_UPLOAD.t", t=content)
+    assert response.status_code == 400
+    assert "says 987654321 rows" in response.content.decode()
+
+
+def test_tables_are_fetched_from_allowed_hosts_only(client, settings, tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a\n41\n1\n")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        query, address = "SELECT SUM(a) AS n FROM TAP_UPLOAD.t", f"http://{host}/t.csv"
+        assert send(client, query, upload=f"t,{address}").status_code == 400
+        settings.UPLOAD_HOSTS = [host]
+        assert table_of(client, query, upload=f"t,{address}")["n"].tolist() == [42]
+        for wrong in (
+            f"http://{host}/none",
+            f"http://u:p@{host}/t.csv",
+            f"http://localhost:{server.server_port}/t.csv",
+        ):
+            assert send(client, query, upload=f"t,{wrong}").status_code == 400, wrong
+        server.shutdown()

@@ -10,11 +10,12 @@ the nearest that holds it: unsignedByte as short, bit as boolean, complex number
 import binascii
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from archive.errors import TooLargeError, UsageError
-from vo.votable_cells import Cell, make_cell, read_binary
+from archive.votable_cells import Cell, make_cell, read_binary
 
 MAX_FIELDS = 1_000
 MAX_ROWS = 1_000_000
@@ -45,12 +46,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ReadTable:
-    """A table in memory: for each column its field, its cell type, and the values, None for NULL."""
+    """A table in memory: for each column its field, its cell type, and the values, None for NULL.
+
+    `params` are the scalar PARAMs of the document by name.
+    """
 
     fields: tuple[Field, ...]
     cells: tuple[Cell, ...]
     columns: tuple[list[object], ...]
     row_count: int
+    name: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_votable(content: bytes) -> ReadTable:
@@ -106,6 +112,8 @@ class _Reader:
     row: list[str] = field(default_factory=list)
     mode: str = ""
     decoded: bool = False
+    name: str = ""
+    params: dict[str, object] = field(default_factory=dict)
 
     def refuse_doctype(self, *_arguments: object) -> None:
         msg = "it has a document type declaration or entities, which this service does not read; remove them"
@@ -127,6 +135,8 @@ class _Reader:
                 self.row = []
             case "TABLE":
                 self._start_table(attributes)
+            case "PARAM" if len(self.params) < MAX_FIELDS:
+                self.params |= _read_param(attributes)
             case "FIELD" if "TABLE" in self.path:
                 self._add_field(attributes)
             case "VALUES" if self.path[-2] == "FIELD" and "null" in attributes:
@@ -180,7 +190,9 @@ class _Reader:
         if self.declared_rows is not None and self.declared_rows != self.rows:
             msg = f"its TABLE says nrows={self.declared_rows} and holds {self.rows} rows"
             raise VOTableError(msg)
-        return ReadTable(tuple(self.fields), tuple(self.cells), tuple(self.columns), self.rows)
+        return ReadTable(
+            tuple(self.fields), tuple(self.cells), tuple(self.columns), self.rows, self.name, dict(self.params)
+        )
 
     def _collect(self) -> None:
         self.collecting, self.pieces, self.pieces_size = True, [], 0
@@ -191,6 +203,7 @@ class _Reader:
 
     def _start_table(self, attributes: dict[str, str]) -> None:
         self.tables += 1
+        self.name = attributes.get("name", "").strip()[:200]
         if self.tables > 1:
             msg = "it has more than one TABLE; upload each under its own name"
             raise VOTableError(msg)
@@ -264,3 +277,17 @@ class _Reader:
         if self.rows > MAX_ROWS or self.rows * len(self.cells) > MAX_CELLS:
             msg = f"it has more than {MAX_ROWS} rows, or more than {MAX_CELLS} cells"
             raise TooLargeError(msg)
+
+
+def _read_param(attributes: dict[str, str]) -> dict[str, object]:
+    """Return the value of a scalar PARAM under its name; as text where it is not of its datatype."""
+    name, text = attributes.get("name", "")[:200], attributes.get("value", "")[:1000].strip()
+    datatype, arraysize = attributes.get("datatype", ""), attributes.get("arraysize")
+    if datatype == "boolean" and text.lower() in {"true", "t", "1", "false", "f", "0"}:
+        return {name: text.lower() in {"true", "t", "1"}}
+    if datatype in {"short", "int", "long", "float", "double"} and arraysize in {None, "1"}:
+        try:
+            return {name: float(text) if datatype in {"float", "double"} else int(text)}
+        except ValueError:
+            return {name: text}
+    return {name: text}
