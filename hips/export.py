@@ -96,7 +96,7 @@ def export_source(source: Source, directory: Path, *, progress: Progress | None 
     """Write a complete HiPS below `directory`; carry on where an earlier export of the same one stopped.
 
     The properties come last, so that a directory which has them is complete. A file is compared with what it should
-    hold and written again when it differs; each one appears under its name only when it is whole.
+    hold and written again, aside and renamed, when it differs.
 
     Raises
     ------
@@ -116,7 +116,9 @@ def export_source(source: Source, directory: Path, *, progress: Progress | None 
             (directory / parent).mkdir(parents=True, exist_ok=True)
             made.add(parent)
         size += len(body)
-        if _holds(path, body):
+        if name != "properties" and _create(path, body):
+            written += 1
+        elif _holds(path, body):
             unchanged += 1
         else:
             _write(path, body)
@@ -225,6 +227,25 @@ def _claim(source: Source, directory: Path) -> None:
         )
 
 
+def _create(path: str, body: bytes) -> bool:
+    """Write a file that is not there yet; a renaming for each would double the work of the kernel."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return False
+    _fill(descriptor, body)
+    return True
+
+
+def _fill(descriptor: int, body: bytes) -> None:
+    try:
+        left = memoryview(body)
+        while left:
+            left = left[os.write(descriptor, left) :]
+    finally:
+        os.close(descriptor)
+
+
 def _holds(path: str, body: bytes) -> bool:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of small files, a Path for each costs more
@@ -235,11 +256,5 @@ def _holds(path: str, body: bytes) -> bool:
 
 def _write(path: str, body: bytes) -> None:
     aside = f"{path}.part"
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        left = memoryview(body)
-        while left:
-            left = left[os.write(descriptor, left) :]
-    finally:
-        os.close(descriptor)
+    _fill(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), body)
     os.rename(aside, path)  # noqa: PTH104 - as above
