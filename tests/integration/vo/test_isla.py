@@ -334,3 +334,39 @@ def test_every_recorded_request_of_real_clients_is_answered(client):
             assert kind == "application/json"
         elif entry["path"] == "/tap/data" and response.status_code == 200:
             assert kind in {"application/x-tar", "application/zip"}
+
+
+def test_the_recorded_jobs_of_real_clients_run(client, worker):
+    recorded = [entry for entry in requests_of_real_clients() if "async" in entry["path"]]
+    if not recorded:
+        pytest.skip("the recorded requests (shared/contracts/isla-clients-wire-log.jsonl) are absent")
+    jobs, results = {}, 0
+    for entry in recorded:
+        plain = ["format", "votable_plain"] in entry["query"]
+        style = ("0.4.11" if plain else "0.4.12") if entry["user_agent"].startswith("pyVO") else "tapplus"
+        # The redirected request after a creation has no parameters, so it belongs to the job made last.
+        job = jobs.get(style) if entry["query"] or style == "tapplus" else list(jobs.values())[-1]
+        path = entry["path"].replace("{job}", job or "")
+        address = f"{path}?{urlencode([tuple(pair) for pair in entry['query']])}"
+        if path.endswith("/results/result"):
+            client.get(f"/tap/tap/async/{job}", {"WAIT": "20", "PHASE": "EXECUTING"})
+        form = "application/x-www-form-urlencoded"
+        response = client.generic(entry["method"], address, entry["body"], content_type=form)
+        content = response.getvalue()
+        assert response.status_code in {200, 303}, (entry["method"], address, content)
+        if entry["method"] == "POST":
+            assert response.status_code == 303
+            assert "?" not in response["Location"]
+            if path.endswith("/async"):
+                jobs[style] = response["Location"].rsplit("/", 1)[-1]
+        elif path.endswith("/results/result"):
+            assert response["Content-Type"].startswith("application/x-votable+xml")
+            assert set(parse_single_table(io.BytesIO(content)).to_table()["epoch"]) == {EPOCH, MOSAIC_EPOCH}
+            results += 1
+        elif path.endswith("/phase"):
+            assert response["Content-Type"].startswith("text/plain")
+            assert content.strip() == content
+        elif entry["method"] == "GET":
+            assert response["Content-Type"].startswith(("text/xml", "application/xml"))
+            assert b"QUEUED" not in content
+    assert results == 3
