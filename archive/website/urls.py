@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.website.views import feeds, home, observations, products, search, sky, sources, tables, usage
+from archive.website.views import basket, feeds, home, observations, products, search, sky, sources, tables, usage
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("search/suggest", search.suggest, name="suggest"),
     path("sources/", sources.source_list, name="sources"),
     path("sources/<str:source_id>", sources.source, name="source"),
+    path("sources/<str:source_id>/notebook.ipynb", sources.source_notebook_file, name="source-notebook"),
     path("sources/<str:source_id>/sky.png", sources.source_cut, name="source-cut"),
     path("observations/", observations.observation_list, name="observations"),
     path("observations/<str:obs_id>", observations.observation, name="observation"),
@@ -21,6 +22,12 @@ urlpatterns = [
     path("products/<str:product_id>/points", products.product_points, name="product-points"),
     path("products/<str:product_id>/points.csv", products.product_csv, name="product-csv"),
     path("products/<str:product_id>/files/<str:file_name>", products.product_file, name="product-file"),
+    path("basket", basket.show, name="basket"),
+    path("basket/change", basket.change, name="basket-change"),
+    path("basket/files.tar", basket.send_tar, name="basket-tar"),
+    path("basket/fetch.sh", basket.send_script, name="basket-script"),
+    path("basket/manifest-sha256.txt", basket.send_manifest, name="basket-manifest"),
+    path("basket/references.bib", basket.send_bibtex, name="basket-bibtex"),
     path("tables/", tables.table_list, name="tables"),
     path("tables/<str:name>", tables.table_search, name="table"),
     path("science-windows/", tables.science_windows, name="science-windows"),

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from django.db.models import Count, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.conf import settings
+from django.db.models import Count, F, FloatField, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Floor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,6 +14,7 @@ from archive.errors import NotFoundError
 from archive.identifiers import normalize_name
 from archive.models import (
     Catalogue,
+    GrbCatalogueEntry,
     IbisCatalogueEntry,
     JemxCatalogueEntry,
     OmcCatalogueEntry,
@@ -25,11 +27,15 @@ from archive.models import (
     SpiCatalogueEntry,
 )  # fmt: skip
 from archive.published import Column, load_tables
-from archive.selectors import current_map_version, current_rows, separation_deg, within_cone
+from archive.selectors import current_map_version, current_release, current_rows, separation_deg, within_cone
 from archive.skymaps import SkyMap
 from archive.website import adql
+from archive.website.basket import share_text
+from archive.website.bundles import safe_stem
 from archive.website.charts import YearBars, year_bars
+from archive.website.citation import acknowledgement, bibtex
 from archive.website.frames import in_all_frames
+from archive.website.notebook import source_notebook
 from archive.website.paging import read_size, take_page
 from archive.website.pictures import FULLY_CODED_RADIUS_DEG, ZERO_RESPONSE_RADIUS_DEG, cut_png
 from archive.website.request_values import Cone, read_choice, read_cone, read_number, read_text, read_whole
@@ -46,6 +52,7 @@ CATALOGUES = {
     "omc_catalogue": OmcCatalogueEntry,
 }
 SERIES_KINDS = ("long_timeseries", "short_timeseries", "light_curve")
+BURST_RADIUS_DEG = 5.0
 NEIGHBOUR_RADIUS_DEG = 2.0
 CUT_SIDE_DEG = 10.0
 MAX_SERIES_PLOTS, MAX_SPECTRUM_PLOTS = 5, 2
@@ -133,10 +140,17 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
         "frames": in_all_frames(row.ra, row.dec),
         "cards": catalogue_cards(source_id),
         "products": [(product, files.get(product.product_id, [])) for product in products],
+        "all_items": share_text([p.product_id for p in products]) if products else "",
         "series": series[:MAX_SERIES_PLOTS],
         "more_series": len(series[MAX_SERIES_PLOTS:]),
         "spectra": spectra[:MAX_SPECTRUM_PLOTS],
         "more_spectra": len(spectra[MAX_SPECTRUM_PLOTS:]),
+        "timeline": exposure_timeline(row.ra, row.dec),
+        "bursts": bursts_near(row.ra, row.dec),
+        "burst_radius_deg": BURST_RADIUS_DEG,
+        "acknowledgement": acknowledgement(products, current_release()),
+        "bibtex": bibtex(products, current_release()),
+        "astroquery": astroquery_code(row.name),
         "coverage": coverage_years(row.ra, row.dec),
         "neighbours": neighbours(row),
         "sky_map": sky_map,
@@ -271,11 +285,81 @@ def coverage_years(ra: float, dec: float) -> Coverage:
     return Coverage(bars, sum(row["n"] for row in rows), coded, sum(row["good"] for row in rows))
 
 
+@dataclass(frozen=True, slots=True)
+class ExposureTimeline:
+    """Revolutions that had a position in the field: one dot each, time to the right, off-axis angle upwards."""
+
+    real: str
+    simulated: str
+    count: int
+    first_mjd_tt: float
+    last_mjd_tt: float
+    full_y: float
+
+
+def exposure_timeline(ra: float, dec: float) -> ExposureTimeline | None:
+    """Lay out the smallest off-axis angle of each revolution's pointings as dots of an SVG of 1000 by 150."""
+    near = within_cone(
+        current_rows(ScienceWindow).filter(kind="pointing", x__isnull=False), ra, dec, ZERO_RESPONSE_RADIUS_DEG
+    ).order_by()
+    rows = near.values("revolution", "simulated").annotate(start=Min("tstart_mjd_tt"), chord2=Min("separation_chord2"))
+    found = sorted((row["start"], separation_deg(row["chord2"]), row["simulated"]) for row in rows)
+    if not found:
+        return None
+    first, last = found[0][0], found[-1][0]
+    span, tall = (last - first) or 1.0, 140.0
+
+    def dots(*, simulated: bool) -> str:
+        return "".join(
+            f"M{5 + 990 * (start - first) / span:.1f} {5 + tall * (1 - angle / ZERO_RESPONSE_RADIUS_DEG):.1f}h0"
+            for start, angle, made_up in found
+            if made_up == simulated
+        )
+
+    full = 5 + tall * (1 - FULLY_CODED_RADIUS_DEG / ZERO_RESPONSE_RADIUS_DEG)
+    return ExposureTimeline(dots(simulated=False), dots(simulated=True), len(found), first, last, full)
+
+
+def bursts_near(ra: float, dec: float) -> list[tuple[GrbCatalogueEntry, float]]:
+    """Return the gamma-ray bursts within `BURST_RADIUS_DEG`, nearest first, with their separations (deg)."""
+    near = within_cone(current_rows(GrbCatalogueEntry).filter(x__isnull=False), ra, dec, BURST_RADIUS_DEG)[:8]
+    return [(burst, separation_deg(vars(burst)["separation_chord2"])) for burst in near]
+
+
+def source_notebook_file(request: HttpRequest, source_id: str) -> HttpResponse:
+    """Send a notebook that redraws this page."""
+    row = find_source(source_id)
+    products = list(current_rows(Product).filter(source_id=source_id))
+    series = [product for product in products if product.kind in SERIES_KINDS]
+    series.sort(key=lambda product: SERIES_KINDS.index(product.kind))
+    spectra = [product for product in products if product.kind == Product.Kind.SPECTRUM]
+    release = current_release()
+    text = source_notebook(row, series, spectra, release.name if release else "none")
+    response = HttpResponse(text, content_type="application/x-ipynb+json")
+    response["Content-Disposition"] = f'attachment; filename="{safe_stem(source_id)}.ipynb"'
+    return response
+
+
 def neighbours(row: Source) -> list[tuple[Source, float]]:
     """Return the nearest other sources with their separations (deg)."""
     near = within_cone(current_rows(Source).exclude(source_id=row.source_id), row.ra, row.dec, NEIGHBOUR_RADIUS_DEG)[:8]
     # The chord is an annotation of `within_cone`, which the model's type does not know.
     return [(other, separation_deg(vars(other)["separation_chord2"])) for other in near]
+
+
+def astroquery_code(name: str) -> str:
+    """Return Python that asks for a source with astroquery's unmodified client for ISLA."""
+    base = settings.PUBLIC_URL
+    return (
+        "from astroquery.esa.integral import conf\n\n"
+        f"conf.ISLA_TAP_SERVER = {base + '/tap/tap'!r}\n"
+        f"conf.ISLA_DATA_SERVER = {base + '/tap/data?'!r}\n"
+        f"conf.ISLA_SERVLET = {base + '/tap/tap/sync/?PHASE=RUN'!r}\n"
+        f"conf.ISLA_TARGET_RESOLVER = (\n    {base + '/tap/servlet/target-resolver'!r}\n"
+        "    '?TARGET_NAME={}&RESOLVER_TYPE={}&FORMAT=json'\n)\n"
+        "from astroquery.esa.integral import IntegralClass\n\n"
+        f"table = IntegralClass().get_sources(target_name={name!r})\n"
+    )
 
 
 def cut_map() -> SkyMap | None:
