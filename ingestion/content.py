@@ -119,7 +119,41 @@ class MonitorPart:
     software: str
 
 
-Part = SeriesPart | SpectrumPart | ResponsePart | ImagePart | RegionPart | EventPart | MonitorPart
+@dataclass(frozen=True, slots=True)
+class TableColumnFacts:
+    """A column of a table that describes itself: its unit in VOUnits and as the file spells it, UCD, description."""
+
+    name: str
+    unit: str
+    unit_original: str
+    ucd: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class TablePart:
+    """A table of any contents, delivered as one product; `form` is its file format."""
+
+    name: str
+    form: str
+    row_count: int
+    columns: tuple[TableColumnFacts, ...]
+    title: str
+    instrument: str
+    created_at: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadmePart:
+    """A CDS ReadMe, which describes data files beside it byte by byte."""
+
+    text: str
+
+
+Part = (
+    TablePart | ReadmePart | SeriesPart | SpectrumPart | ResponsePart | ImagePart | RegionPart | EventPart | MonitorPart
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from archive.errors import NotFoundError
 from archive.formats.container import read_content, read_start
+from archive.formats.convert import as_fits_content, format_of
 from archive.formats.findings import Finding, FormatError
-from archive.formats.structure import DEFAULT_LIMITS, is_fits, scan_fits
+from archive.formats.structure import DEFAULT_LIMITS, scan_fits
 from ingestion.content import Probe
 from ingestion.delivery import MANIFEST_NAME
 from ingestion.label import LABEL_NAME
@@ -145,6 +146,11 @@ def _inspect(path: Path, name: str) -> DiscoveredFile:
         probe, findings = probe_file(path)
     except FormatError as error:
         return DiscoveredFile(path, name, size, digest, None, (error.finding.at(name),))
+    except Exception as error:  # noqa: BLE001 - the file is a stranger's: whatever it does to a reader is a finding
+        message = "the file breaks the reader that would recognise it"
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        unforeseen = Finding("FILE-UNREADABLE", "error", message, path=name, found=words)
+        return DiscoveredFile(path, name, size, digest, None, (unforeseen,))
     return DiscoveredFile(
         path, name, size, digest, find_profile(probe), tuple(finding.at(name) for finding in findings)
     )
@@ -161,8 +167,8 @@ def probe_file(path: Path) -> tuple[Probe, tuple[Finding, ...]]:
     if path.stat().st_size == 0:
         read_content(path)
     start = read_start(path, _PROBE_BYTES)
-    if is_fits(start):
-        hdus, findings = scan_fits(read_content(path, DEFAULT_LIMITS))
+    if format_of(path, start):
+        hdus, findings = scan_fits(as_fits_content(path, read_content(path, DEFAULT_LIMITS)))
         return Probe(path, (), hdus), tuple(finding for finding in findings if finding.severity == "error")
     text = start.decode("utf-8-sig", errors="replace")
     if "\0" in text:

@@ -23,6 +23,7 @@ from archive.services import MergeCounts, Publication, ensure_band, open_publica
 from archive.skymaps import SkyMap
 from archive.storage import store_file
 from ingestion.discover import DiscoveredFile
+from ingestion.label import Label
 from ingestion.plan import Plan
 from ingestion.read import read_maps
 from ingestion.rows import ProductRow, Row, SourceRow
@@ -159,7 +160,18 @@ def _delivery_of(plan: Plan) -> models.Delivery:
         simulated=plan.simulated,
         received_at=datetime.now(UTC),
         findings=[asdict(finding) for finding in plan.findings[:MAX_STORED_FINDINGS]],
+        **(_declared(plan.label) if plan.label else {}),
     )
+
+
+def _declared(label: Label) -> dict[str, Any]:
+    return {
+        "kind": label.kind,
+        "completeness": label.completeness,
+        "creators": list(label.creators),
+        "papers": list(label.papers),
+        "waivers": [{**asdict(waiver), "expires": str(waiver.expires)} for waiver in label.waivers],
+    }
 
 
 def _load_rows(plan: Plan, publication: Publication, say: Callable[[str], None]) -> None:

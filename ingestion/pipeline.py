@@ -149,7 +149,7 @@ def _sort_out(
 
 
 # What a delivery under a label must fulfil, while a loose directory is only told.
-_REQUIRED_OF_DELIVERIES = {"FITS-DATASUM", "FITS-CHECKSUM", "FITS-NO-CHECKSUM"}
+_REQUIRED_OF_DELIVERIES = {"FITS-DATASUM", "FITS-CHECKSUM", "FITS-NO-CHECKSUM", "UCD-UNKNOWN", "UNIT-UNKNOWN"}
 
 
 def _as_required(finding: Finding, label: Label | None) -> Finding:

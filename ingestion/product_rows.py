@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from archive.formats.image import Mosaic
 from archive.formats.spectrum import Spectrum
-from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart
+from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart, TablePart
 from ingestion.rows import ProductRow
 
 # A series over less than this many days is one of an epoch (ISLA: short), above it one of the mission (long).
@@ -34,7 +34,7 @@ class PartFile:
     @property
     def stem(self) -> str:
         """File name without folder and endings."""
-        return re.sub(r"(\.fits|\.reg)?(\.gz)?$", "", self.base_name)
+        return re.sub(r"(\.(fits|reg|ecsv|vot|xml|parquet|qdp|cdf|csv|txt|dat))?(\.gz)?$", "", self.base_name)
 
     @property
     def image_stem(self) -> str:
@@ -249,6 +249,20 @@ def event_product(main: PartFile, part: EventPart, find_source: Callable[[str, s
         sample_count=events.event_count,
         created_at=part.created_at[:32],
         metadata={"columns": list(events.column_names)},
+    )
+
+
+def table_product(main: PartFile, part: TablePart) -> ProductRow:
+    """Make the product of a table that describes itself; units are kept as they are used and as they were spelt."""
+    return ProductRow(
+        product_id=slug(main.stem),
+        kind="table",
+        title=_titled(part.title or f"Table {part.name}", simulated=False)[:200],
+        instrument=part.instrument,
+        sample_count=part.row_count,
+        software=part.software[:120],
+        created_at=part.created_at[:32],
+        metadata={"format": part.form, "columns": [asdict(column) for column in part.columns]},
     )
 
 

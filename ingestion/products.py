@@ -7,14 +7,17 @@ from pathlib import PurePosixPath
 
 from archive.formats.findings import Finding, FormatError
 from archive.formats.spectrum import with_energies
+from archive.formats.text_tables import describes
 from ingestion.content import (
     EventPart,
     ImagePart,
     MonitorPart,
+    ReadmePart,
     RegionPart,
     ResponsePart,
     SeriesPart,
     SpectrumPart,
+    TablePart,
 )
 from ingestion.product_rows import (
     PartFile,
@@ -23,8 +26,22 @@ from ingestion.product_rows import (
     monitor_product,
     series_product,
     spectrum_product,
+    table_product,
 )
 from ingestion.rows import ProductFileRow, ProductRow
+
+_MEDIA_TYPES = {
+    ".gz": "application/gzip",
+    ".ecsv": "text/plain",
+    ".csv": "text/csv",
+    ".dat": "text/plain",
+    ".txt": "text/plain",
+    ".qdp": "text/plain",
+    ".vot": "application/x-votable+xml",
+    ".xml": "application/x-votable+xml",
+    ".parquet": "application/vnd.apache.parquet",
+    ".cdf": "application/x-cdf",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,8 @@ def assemble_products(files: Iterable[PartFile], find_source: Callable[[str, str
         used |= {member.name for _, member in members}
         file_rows += [_file_row(product.product_id, role, member) for role, member in members]
     findings += _duplicate_ids(rows)
-    aside = tuple(file.name for file in files if file.name not in used)
+    # A ReadMe also describes catalogues, which become rows and no products.
+    aside = tuple(file.name for file in files if file.name not in used and not isinstance(file.part, ReadmePart))
     return Assembly(tuple(rows), tuple(file_rows), tuple(findings), aside)
 
 
@@ -89,6 +107,9 @@ def _build(
             product = event_product(main, main.part, find_source)
         case MonitorPart():
             product = monitor_product(main, main.part)
+        case TablePart():
+            product = table_product(main, main.part)
+            members += _readmes(main, files)
         case _:
             return None
     if product.target_name and not product.source_id:
@@ -96,7 +117,7 @@ def _build(
             "the target is no source of the archive's catalogues; the product is found by target name and position"
         )
         findings.append(Finding("SOURCE-UNKNOWN", "info", message, path=main.name, found=product.target_name))
-    if not product.instrument:
+    if not product.instrument and product.kind != "table":
         message = "the instrument is not stated"
         findings.append(
             Finding(
@@ -112,14 +133,23 @@ def _build(
 
 
 def _file_row(product_id: str, role: str, file: PartFile) -> ProductFileRow:
-    media_type = (
-        "text/plain"
-        if isinstance(file.part, RegionPart)
-        else "application/gzip"
-        if file.base_name.endswith(".gz")
-        else "application/fits"
-    )
+    ending = PurePosixPath(file.base_name.lower()).suffix
+    media_type = _MEDIA_TYPES.get(ending, "application/fits")
+    if isinstance(file.part, RegionPart | ReadmePart):
+        media_type = "text/plain"
     return ProductFileRow(product_id, role, file.base_name, media_type, file.sha256, file.size_bytes)
+
+
+def _readmes(main: PartFile, files: tuple[PartFile, ...]) -> list[tuple[str, PartFile]]:
+    """Return the ReadMe beside a table that describes it."""
+    folder = PurePosixPath(main.name).parent
+    return [
+        ("documentation", file)
+        for file in files
+        if isinstance(file.part, ReadmePart)
+        and PurePosixPath(file.name).parent == folder
+        and describes(file.part.text, main.base_name)
+    ]
 
 
 def _duplicate_ids(rows: list[ProductRow]) -> list[Finding]:

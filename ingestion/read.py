@@ -42,7 +42,7 @@ def _read_one(file: DiscoveredFile, say: Callable[[str], None]) -> ReadFile:
         content = file.profile.read(file.path)
     except FormatError as error:
         return ReadFile(file, (), None, (), simulated=False, findings=(error.finding.at(file.name),))
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 - the file is a stranger's: whatever it does to a reader is a finding
         # No check foresaw this. The deliverer gets a finding; the kind of failure helps to write the check.
         message = f"the file cannot be read as {file.profile.title}"
         unforeseen = Finding(

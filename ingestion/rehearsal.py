@@ -19,6 +19,7 @@ from ingestion.label import FORMAT, LABEL_NAME
 from ingestion.pipeline import make_plan
 from ingestion.prepare import pack_delivery
 from ingestion.validator import NO_SOURCES
+from ingestion.waivers import WAIVABLE
 
 PLAN_PATH = Path(__file__).with_name("rehearsal.yaml")
 
@@ -27,12 +28,12 @@ PLAN_PATH = Path(__file__).with_name("rehearsal.yaml")
 class Rehearsed:
     """One delivery made of real files: its folder, its bag, and the files by their names in it.
 
-    `refused` files break a rule that cannot be waived and are not in the bag.
+    `refused` files break a rule that cannot be waived and are not in the bag; without any others there is no bag.
     """
 
     delivery_id: str
     folder: Path
-    bag: Path
+    bag: Path | None
     files: tuple[DiscoveredFile, ...]
     refused: tuple[DiscoveredFile, ...] = ()
 
@@ -83,9 +84,10 @@ def prepare_deliveries(data: Path, work: Path, *, suffix: str = "") -> tuple[lis
         refused = tuple(file for file in files if file.path.name in wrong)
         for file in refused:
             (folder / file.path.name).unlink()
-        if refused:
-            _ = _write_label(folder, named, plan, [file for file in files if file not in refused])
-        bag = pack_delivery(folder, work / named["id"])
+        kept = [file for file in files if file not in refused]
+        if refused and kept:
+            _ = _write_label(folder, named, plan, kept)
+        bag = pack_delivery(folder, work / named["id"]) if kept else None
         for file in refused:
             shutil.copyfile(file.path, folder / file.path.name)
         rehearsed.append(Rehearsed(named["id"], folder, bag, files, refused))
@@ -167,7 +169,8 @@ def describe_verdicts(verdicts: Iterable[Verdict]) -> str:
     lines = ["| file | profile | verdict | rules broken | warnings |", "| --- | --- | --- | --- | --- |"]
     for verdict, names in groups.items():
         shown = f"`{names[0]}`" if len(names) == 1 else f"`{verdict.name}/` ({len(names)} files)"
-        words = "valid" if verdict.is_valid else "refused unless waived"
+        can_be_waived = all(rule in WAIVABLE for rule, _ in verdict.errors)
+        words = "valid" if verdict.is_valid else "refused unless waived" if can_be_waived else "refused"
         lines.append(
             f"| {shown} | {verdict.profile} | {words} | {_rules(verdict.errors)} | {_rules(verdict.warnings)} |"
         )

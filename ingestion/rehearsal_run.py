@@ -45,6 +45,8 @@ def rehearse(data: Path, work: Path, say: Say) -> list[str]:
 
 
 def _hand_in(delivery: Rehearsed, say: Say) -> str:
+    if delivery.bag is None:
+        return f"{delivery.delivery_id}: refused, {', '.join(one.name for one in delivery.refused)}"
     began, cpu = time.monotonic(), time.process_time()
     submission = gates.receive(delivery.bag, actor="rehearsal team", say=say)
     submission = gates.check(submission.pk, say=say)

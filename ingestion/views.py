@@ -40,6 +40,7 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         "steps": _steps(latest) if latest else [],
         "missing": missing_signatures(latest) if latest else [],
         "report": latest.report if latest else None,
+        "declared": (latest.report if latest else None) or published,
         "codes": _codes(latest.report) if latest and latest.report else [],
         "signatures": SignOff.objects.filter(submission=latest),
         "withdrawals": Withdrawal.objects.filter(delivery=published).select_related("release"),

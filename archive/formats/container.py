@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from isal import igzip_lib
 
+from archive.formats.convert import as_fits_content
 from archive.formats.findings import Finding, FormatError, refuse
 from archive.formats.structure import DEFAULT_LIMITS, Limits, scan_fits
 
@@ -135,14 +136,14 @@ class FitsFile:
 
 @contextmanager
 def open_fits(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[FitsFile]:
-    """Open a FITS file after checking its structure.
+    """Open a FITS file, or a table in another format as one, after checking its structure.
 
     Raises
     ------
     FormatError
         The first structural error; `scan_fits` gives all of them.
     """
-    content = read_content(path, limits)
+    content = as_fits_content(path, read_content(path, limits))
     _, findings = scan_fits(content, limits)
     for finding in findings:
         if finding.severity == "error":
@@ -152,6 +153,14 @@ def open_fits(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[FitsFile]
         hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False)
     noted = [Finding("FITS-NOTE", "info", text) for text in dict.fromkeys(str(warning.message) for warning in said)]
     try:
+        for number, hdu in enumerate(hdus):
+            if is_table(hdu) and not all(hdu.columns.names):
+                raise refuse(
+                    "COLUMN-UNNAMED",
+                    "a column of the table has no name",
+                    hdu=f"{number} ({hdu.name})",
+                    expected="TTYPE of every column",
+                )
         with hdus:
             yield FitsFile(hdus, (*findings, *noted))
     except fits.VerifyError as error:  # astropy parses a card when it is first asked for

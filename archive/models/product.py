@@ -37,6 +37,7 @@ class Product(Released):
         EVENT_LIST = "event_list"
         SKY_MAP = "sky_map"
         SCW_IMAGE = "scw_image"
+        TABLE = "table"
 
     KEY = ("product_id",)
 

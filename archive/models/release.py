@@ -55,6 +55,13 @@ class Delivery(models.Model):
         PUBLISHED = "PUBLISHED"
         UNCHANGED = "UNCHANGED"
 
+    class Kind(models.TextChoices):
+        """Who answers for a delivery."""
+
+        TEAM = "team"
+        COMMUNITY = "community"
+        ARCHIVE = "archive"
+
     delivery_id = models.CharField(max_length=80, primary_key=True)
     title = models.CharField(max_length=200)
     team = models.CharField(max_length=80)
@@ -66,6 +73,11 @@ class Delivery(models.Model):
     release = models.ForeignKey(Release, models.PROTECT, null=True, blank=True, related_name="deliveries")
     counts = models.JSONField(default=dict, help_text="rows new, changed and unchanged per table")
     findings = models.JSONField(default=list)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.TEAM, help_text="who answers for it")
+    completeness = models.TextField(blank=True, help_text="what it leaves out, in words; empty = not stated")
+    creators = models.JSONField(default=list, help_text="ORCIDs")
+    papers = models.JSONField(default=list, help_text="DOIs, bibcodes or arXiv numbers")
+    waivers = models.JSONField(default=list, help_text="rule, files, reason, by, expires")
 
     class Meta:
         """Newest first."""

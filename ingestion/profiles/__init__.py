@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.content import Content, Probe
-from ingestion.profiles import mission, observation_log, products, reference_catalogue, science_windows, surveys
+from ingestion.profiles import mission, observation_log, products, reference_catalogue, science_windows, surveys, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,10 @@ PROFILES: tuple[Profile, ...] = (
     Profile("light_curve", "light curve", products.recognise_light_curve, products.read_series),
     Profile("omc_light_curve", "OMC light curve", products.recognise_omc, products.read_series),
     Profile("irem_counts", "IREM count rates", products.recognise_irem, products.read_irem),
+    Profile("spi_acs_light_curve", "SPI-ACS light curve", products.recognise_acs, products.read_series),
+    Profile(tables.README_NAME, "CDS ReadMe", tables.recognise_readme, tables.read_readme),
     Profile("region", "region file", products.recognise_region, products.read_region),
+    Profile(tables.NAME, "table that describes itself", tables.recognise, tables.read),  # the last: takes what is left
 )
 
 

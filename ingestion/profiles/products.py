@@ -92,6 +92,13 @@ def recognise_light_curve(probe: Probe) -> bool:
     return any(hdu.name.endswith("-SRC.-LCR") for hdu in probe.hdus)
 
 
+def recognise_acs(probe: Probe) -> bool:
+    """Say whether there is a light curve of the anti-coincidence shield, as MMODA and the IBAS pages give it."""
+    return any(
+        hdu.cards.get("INSTRUME") == "SPI-ACS" and {"TIME", "RATE"} <= probe.columns(hdu.name) for hdu in probe.hdus
+    )
+
+
 def recognise_omc(probe: Probe) -> bool:
     """Say whether there is an OMC light curve."""
     return probe.has_hdu("OMC-SRC-LCR")

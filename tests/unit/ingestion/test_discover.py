@@ -97,4 +97,4 @@ def test_shared_folder(shared_data):
     assert kinds["observations/observations.dat"] == "observation_log"
     assert kinds["products/isla/ISGRI_0727_88601650001_28_40_mosaic_sources.reg"] == "region"
     assert kinds["upper_limit_inputs/eff_area.fits.gz"] is None
-    assert sum(kind is not None for kind in kinds.values()) == 140
+    assert sum(kind is not None for kind in kinds.values()) == 142
