@@ -1,6 +1,6 @@
-"""``/api/v1/upper-limits``: limits for positions and names as JSON, CSV, VOTable, Arrow or Parquet."""
+"""``/api/v1/upper-limits``: limits for positions and names; JSON, CSV, VOTable, FITS, Arrow, Parquet in and out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from django.http import HttpRequest, QueryDict, StreamingHttpResponse
@@ -10,19 +10,37 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from archive.errors import TooLargeError, UsageError
-from upper_limits import columnar, epoch_services, services
-from upper_limits.params import MAX_BODY_BYTES, LimitRequest, Target, read_csv_targets, read_json_targets, read_request
-from upper_limits.writers import CONTENT_TYPES, WRITERS
+from upper_limits import binary, bodies, columnar, epoch_services, services
+from upper_limits.params import MAX_BODY_BYTES, LimitRequest, read_healpix_order, read_json_targets, read_request
+from upper_limits.positions import Target
+from upper_limits.writers import CONTENT_TYPES, WRITERS, write_json_columns
 
-_CONTENT_TYPES = CONTENT_TYPES | columnar.CONTENT_TYPES
+ROW_WRITERS = WRITERS | {"json_columns": write_json_columns}
+CONTENT_TYPE_OF = CONTENT_TYPES | columnar.CONTENT_TYPES | binary.CONTENT_TYPES
 _ACCEPTED = {
     "text/csv": "csv",
     "application/x-votable+xml": "votable",
     "text/xml": "votable",
+    "application/fits": "fits",
     columnar.CONTENT_TYPES["arrow"]: "arrow",
     columnar.CONTENT_TYPES["parquet"]: "parquet",
 }
-_FILE_ENDINGS = {"csv": "csv", "votable": "vot", "arrow": "arrows", "parquet": "parquet"}
+FILE_ENDINGS = {
+    "csv": "csv",
+    "votable": "vot",
+    "votable_td": "vot",
+    "fits": "fits",
+    "arrow": "arrows",
+    "parquet": "parquet",
+    "json": "json",
+    "json_columns": "json",
+}
+_SHOWN_IN_THE_BROWSER = {"json", "json_columns"}
+_LIST_TYPES = {
+    *("text/csv", "text/xml", "application/xml", "application/x-votable+xml", "application/fits", "image/fits"),
+    *("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file", "application/vnd.apache.parquet"),
+    *("application/json", "application/octet-stream"),
+}
 
 
 class UpperLimits(APIView):
@@ -37,21 +55,9 @@ class UpperLimits(APIView):
         return _respond(request, _parameters(request.query_params), ())
 
     def post(self, request: Request) -> StreamingHttpResponse:
-        """Answer a list of positions in the body."""
-        body, content_type = _read_body(request._request), (request.content_type or "").split(";")[0].strip().lower()  # noqa: SLF001 - DRF's own body would be parsed whole
+        """Answer a list of positions in the body, or in the field ``file`` of a multipart form."""
         parameters = _parameters(request.query_params)
-        targets: tuple[Target, ...] = ()
-        match content_type:
-            case "text/csv":
-                targets = read_csv_targets(body)
-            case "application/x-www-form-urlencoded":
-                _merge(parameters, _parameters(_read_form(body)))
-            case "application/json" | "":
-                in_body, targets = read_json_targets(body)
-                _merge(parameters, in_body)
-            case _:
-                raise UsageError(f"the body is {content_type[:60]!r}; expected application/json, text/csv or a form")
-        return _respond(request, parameters, targets)
+        return _respond(request, parameters, read_body_targets(request._request, parameters))  # noqa: SLF001 - DRF's own body would be parsed whole
 
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
@@ -64,35 +70,49 @@ class UpperLimits(APIView):
         return finished
 
 
-def _respond(request: Request, parameters: dict[str, list[str]], targets: tuple[Target, ...]) -> StreamingHttpResponse:
+def _respond(request: Request, parameters: dict[str, list[str]], targets: Sequence[Target]) -> StreamingHttpResponse:
     if "format" not in parameters:
         parameters["format"] = [_accepted_format(request.headers.get("Accept", ""))]
     asked = read_request(parameters, targets)
     version, stream = _stream(asked)
     # The head and the first rows are made before the status is sent: what fails, fails with a clear answer.
     begun = [next(stream), next(stream)]
-    response = StreamingHttpResponse(chain(begun, stream), content_type=_CONTENT_TYPES[asked.response_format])
+    response = StreamingHttpResponse(chain(begun, stream), content_type=CONTENT_TYPE_OF[asked.response_format])
     response["X-Map-Version"] = version
     response["Vary"] = "Accept"
     response["Cache-Control"] = "no-cache"
-    if ending := _FILE_ENDINGS.get(asked.response_format):
-        response["Content-Disposition"] = f'attachment; filename="upper-limits.{ending}"'
+    if asked.response_format not in _SHOWN_IN_THE_BROWSER:
+        response["Content-Disposition"] = f'attachment; filename="upper-limits.{FILE_ENDINGS[asked.response_format]}"'
     return response
 
 
 def _stream(asked: LimitRequest) -> tuple[str, Iterator[bytes]]:
     """Return the version of the data and the document in the format asked for."""
-    write_columns = columnar.COLUMNAR_WRITERS.get(asked.response_format)
+    form = asked.response_format
     if asked.epochs is not None:
         epochs = epoch_services.answer_epochs(asked)
         head, rows = epoch_services.describe_epochs(epochs), epoch_services.iter_epoch_rows(epochs)
-        write = write_columns or WRITERS[asked.response_format]
+        if form == "fits":
+            columns, head["row_count"], widths = epoch_services.gather_rows(epochs)
+            return epochs.store.name, binary.write_fits(head, [columns], epochs.columns, widths)
+        form = "votable_td" if form == "votable" else form
+        write = columnar.COLUMNAR_WRITERS.get(form) or ROW_WRITERS[form]
         return epochs.store.name, write(head, rows, epochs.columns)
     found = services.answer(asked)
-    head, version = services.describe(found), found.store.map_version
-    if write_columns:
-        return version, write_columns(head, services.iter_arrays(found))
-    return version, WRITERS[asked.response_format](head, services.iter_rows(found))
+    return found.store.map_version, services_document(found, form)
+
+
+def services_document(found: services.Answer, form: str) -> Iterator[bytes]:
+    """Yield the document of an answer in one of the formats."""
+    head, fields = services.describe(found), found.columns
+    if form in columnar.COLUMNAR_WRITERS:
+        return columnar.COLUMNAR_WRITERS[form](head, services.iter_arrays(found), fields)
+    if form in {"votable", "fits"}:
+        write = binary.write_fits if form == "fits" else binary.write_binary2
+        return write(head, services.iter_arrays(found), fields, services.describe_widths(found))
+    if form == "json_columns":
+        return write_json_columns(head, services.iter_arrays(found), fields)
+    return WRITERS[form](head, services.iter_rows(found), fields)
 
 
 def _accepted_format(accept: str) -> str:
@@ -113,6 +133,48 @@ def _parameters(query: QueryDict) -> dict[str, list[str]]:
 def _merge(parameters: dict[str, list[str]], more: Mapping[str, list[str]]) -> None:
     for name, values in more.items():
         parameters.setdefault(name, []).extend(values)
+
+
+def read_body_targets(request: HttpRequest, parameters: dict[str, list[str]]) -> Sequence[Target]:
+    """Read the positions in the body of a request; options in it are added to `parameters`.
+
+    Raises
+    ------
+    UsageError, TooLargeError
+        If the body cannot be read, is of no known type, or is too large.
+    """
+    content_type = (request.content_type or "").split(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        _merge(parameters, _parameters(request.POST))
+        file = request.FILES.get("file")
+        if file is None:
+            return ()
+        if (file.size or 0) > MAX_BODY_BYTES:
+            raise TooLargeError(f"the file is larger than {MAX_BODY_BYTES // 2**20} MiB: split the list")
+        return _read_list(file.read(), parameters)
+    body = _read_body(request)
+    if content_type == "application/x-www-form-urlencoded":
+        _merge(parameters, _parameters(_read_form(body)))
+        return ()
+    if content_type in {"application/json", ""}:
+        in_body, targets = read_json_targets(body)
+        _merge(parameters, in_body)
+        return targets
+    if content_type not in _LIST_TYPES:
+        raise UsageError(
+            f"the body is {content_type[:60]!r}; expected one of {', '.join(sorted(_LIST_TYPES))} or a form"
+        )
+    if content_type == "text/csv":
+        return bodies.read_csv(body, healpix_order=read_healpix_order(parameters))
+    return _read_list(body, parameters)
+
+
+def _read_list(content: bytes, parameters: dict[str, list[str]]) -> Sequence[Target]:
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
+        in_body, targets = read_json_targets(content)
+        _merge(parameters, in_body)
+        return targets
+    return bodies.read_table(content, healpix_order=read_healpix_order(parameters))
 
 
 def _read_form(body: bytes) -> QueryDict:

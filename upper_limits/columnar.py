@@ -26,6 +26,7 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
 }
 _TYPES = {"double": pa.float64(), "int": pa.int32(), "long": pa.int64(), "boolean": pa.bool_(), "char": pa.string()}
+_WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
 class _Drain(io.RawIOBase):
@@ -56,12 +57,12 @@ class _Drain(io.RawIOBase):
 def write_arrow(
     head: dict[str, object], chunks: Iterable[Chunk], fields: Sequence[Column] = COLUMNS
 ) -> Iterator[bytes]:
-    """Yield an Arrow IPC stream, one record batch for each chunk."""
-    schema, drain = _schema(head, fields), _Drain()
+    """Yield an Arrow IPC stream, a record batch for each chunk; texts are dictionaries, replaced as they change."""
+    schema, drain = _schema(head, fields, words_once=True), _Drain()
     with pa.ipc.new_stream(drain, schema) as writer:
         yield drain.take()
         for chunk in chunks:
-            writer.write_batch(_batch(chunk, schema, fields))
+            writer.write_batch(_batch(chunk, schema, fields, words_once=True))
             yield drain.take()
     yield drain.take()
 
@@ -93,13 +94,13 @@ def write_csv(head: dict[str, object], chunks: Iterable[Chunk], fields: Sequence
 COLUMNAR_WRITERS = {"arrow": write_arrow, "parquet": write_parquet, "csv": write_csv}
 
 
-def _schema(head: dict[str, object], fields: Sequence[Column]) -> pa.Schema:
+def _schema(head: dict[str, object], fields: Sequence[Column], *, words_once: bool = False) -> pa.Schema:
     kept = {name: value for name, value in head.items() if name not in {"columns", "combined"}}
     return pa.schema(
         [
             pa.field(
                 column.name,
-                _TYPES[column.datatype],
+                _WORDS if words_once and column.datatype == "char" else _TYPES[column.datatype],
                 metadata={"unit": column.unit, "ucd": column.ucd, "description": column.description},
             )
             for column in fields
@@ -108,9 +109,27 @@ def _schema(head: dict[str, object], fields: Sequence[Column]) -> pa.Schema:
     )
 
 
-def _batch(chunk: Chunk, schema: pa.Schema, fields: Sequence[Column], *, empty_is_null: bool = False) -> pa.RecordBatch:
-    arrays = [_array(chunk[column.name], _TYPES[column.datatype], empty_is_null=empty_is_null) for column in fields]
+def _batch(
+    chunk: Chunk,
+    schema: pa.Schema,
+    fields: Sequence[Column],
+    *,
+    empty_is_null: bool = False,
+    words_once: bool = False,
+) -> pa.RecordBatch:
+    arrays = [
+        _dictionary(chunk[column.name])
+        if words_once and column.datatype == "char"
+        else _array(chunk[column.name], _TYPES[column.datatype], empty_is_null=empty_is_null)
+        for column in fields
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _dictionary(values: NDArray[np.generic] | Text | list[object]) -> pa.Array:
+    if isinstance(values, Text):
+        return pa.DictionaryArray.from_arrays(values.codes, pa.array(values.words, pa.string()))
+    return pa.array(values, pa.string()).dictionary_encode()
 
 
 def _array(values: NDArray[np.generic] | Text | list[object], kind: pa.DataType, *, empty_is_null: bool) -> pa.Array:

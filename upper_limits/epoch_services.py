@@ -9,11 +9,12 @@ from pathlib import Path
 from django.conf import settings
 
 from archive import selectors
-from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
+from archive.errors import ArchiveError, NotFoundError, StorageError, TooLargeError, UnavailableError, UsageError
 from archive.formats.image import Mosaic, read_image
 from archive.jobs import JobAbortedError, report_progress
 from archive.models import Product, ProductFile
 from archive.storage import file_path
+from upper_limits.binary import text_widths
 from upper_limits.epoch_table import (
     COMBINED_COLUMNS,
     EPOCH_COLUMNS,
@@ -23,8 +24,9 @@ from upper_limits.epoch_table import (
 )
 from upper_limits.epochs import EpochMap, epoch_path, open_epoch, write_epoch
 from upper_limits.history import HistoryStore, build_history, current_name, open_history
-from upper_limits.limits import FORMULA, Column, model_facts, plan_conversion
-from upper_limits.params import EpochChoice, LimitRequest, Target
+from upper_limits.limits import FORMULA, Column, choose_columns, model_facts, plan_conversion
+from upper_limits.params import EpochChoice, LimitRequest
+from upper_limits.positions import Positions
 from upper_limits.readout import INSTRUMENT_FWHM_ARCMIN
 from upper_limits.services import choose_bands, resolve_targets
 from upper_limits.stacking import Pixels, order_for, resample_image, stack_pixels
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 50
 """Positions whose epochs are listed at once: bounds the memory of any request."""
+MAX_GATHERED = 100
 EPOCH_FORMULA = {
     **FORMULA,
     "error": "s = sqrt(variance) * noise_factor * k_sys, k_sys of the field of the epoch",
@@ -55,13 +58,13 @@ class EpochAnswer:
     choice: EpochChoice
     store: HistoryStore
     selections: tuple[HistorySelection, ...]
-    targets: tuple[Target, ...]
+    targets: Positions
     notices: tuple[str, ...]
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Columns of the table that is streamed."""
-        return EPOCH_COLUMNS if self.choice.listed else COMBINED_COLUMNS
+        return choose_columns(EPOCH_COLUMNS if self.choice.listed else COMBINED_COLUMNS, self.request.columns)
 
 
 def history_root() -> Path:
@@ -163,6 +166,27 @@ def iter_epoch_rows(found: EpochAnswer) -> Iterator[Columns]:
     make = list_epochs if found.choice.listed else combine_targets
     for start in range(0, len(found.targets), CHUNK):
         yield make(found.selections, found.targets[start : start + CHUNK], found.request.options, found.choice, start)
+
+
+def gather_rows(found: EpochAnswer) -> tuple[Columns, int, dict[str, int]]:
+    """Return the whole table, its length and the widths of its texts, for formats that say them first.
+
+    Raises
+    ------
+    TooLargeError
+        If more positions are asked than such a table is made for.
+    """
+    if len(found.targets) > MAX_GATHERED:
+        raise TooLargeError(
+            f"{len(found.targets)} positions with epochs do not fit one FITS file; at most {MAX_GATHERED}: "
+            "ask for arrow or parquet, or split the list"
+        )
+    columns: Columns = {column.name: [] for column in found.columns}
+    for chunk in iter_epoch_rows(found):
+        for name, values in columns.items():
+            values.extend(chunk[name])
+    texts = [column.name for column in found.columns if column.datatype == "char"]
+    return columns, len(columns[found.columns[0].name]), text_widths({name: map(str, columns[name]) for name in texts})
 
 
 def combined_rows(found: EpochAnswer) -> list[dict[str, object]]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from upper_limits.history import EpochReadings, History
 from upper_limits.limits import BAD, COLUMNS, DETECTION, LIMIT, OUTSIDE, Column, Options, plan_conversion
-from upper_limits.params import EpochChoice, Target
+from upper_limits.params import EpochChoice
+from upper_limits.positions import Target
 from upper_limits.statistics import (
     bayesian_upper_limit,
     chi2_of_constancy,

@@ -4,13 +4,14 @@ Pure numpy: the page, the JSON API, CSV and VOTable all show this one table.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
+from archive.errors import UsageError
 from upper_limits.flux import (
     CRABS,
     DEFAULT_CRAB,
@@ -95,6 +96,21 @@ FORMULA = {
     "status": "detection where F / s > threshold_sigma; the limit is then the upper bound of a measured flux",
     "references": "Helene 1983 NIM 212 319; Read 2002 J.Phys.G 28 2693; Kashyap et al. 2010 ApJ 719 900",
 }
+
+
+def choose_columns(known: tuple[Column, ...], names: Sequence[str]) -> tuple[Column, ...]:
+    """Columns asked for, in the order asked; all where none is.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column.
+    """
+    by_name = {column.name: column for column in known}
+    for name in names:
+        if name not in by_name:
+            raise UsageError(f"there is no column {name[:40]!r}; there are {', '.join(by_name)}")
+    return tuple(by_name[name] for name in dict.fromkeys(names)) or known
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+import numpy as np
 import orjson
 
 from archive.errors import TooLargeError, UsageError
@@ -22,14 +24,14 @@ from upper_limits.flux import (
     check_model,
 )
 from upper_limits.limits import Options
+from upper_limits.positions import MAX_TEXT, Positions, Target, from_healpix, join_positions
 from upper_limits.statistics import confidence_from_sigma, one_sided_confidence
 
-MAX_POSITIONS = 100_000
+MAX_POSITIONS = 1_000_000
 MAX_NAMES = 1_000
 MAX_HISTORY_POSITIONS = 1_000
-MAX_TEXT = 200
-MAX_BODY_BYTES = 16 * 1024 * 1024
-FORMATS = ("json", "csv", "votable", "arrow", "parquet")
+MAX_BODY_BYTES = 64 * 1024 * 1024
+FORMATS = ("json", "json_columns", "csv", "votable", "votable_td", "fits", "arrow", "parquet")
 DEFAULT_SIGMA = 3.0
 DEFAULT_INDEX = 2.1
 MODELS: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
@@ -53,21 +55,10 @@ A35. RapidXMM and LSXPS give count rates, so they have no spectrum.
 """
 _MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in names})
 PARAMETERS = (
-    *("ra", "dec", "position", "name", "instrument", "band"),
+    *("ra", "dec", "position", "name", "healpix", "healpix_order", "instrument", "band"),
     *("confidence", "sigma", "sides", "preset", "threshold", "power"),
-    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "history", "t_min", "t_max", "version", "format"),
+    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "history", "t_min", "t_max", "version", "columns", "format"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One position as asked: numbers, or text that is a position or a name. `problem` says why it cannot be used."""
-
-    label: str
-    ra: float = math.nan
-    dec: float = math.nan
-    text: str = ""
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +72,19 @@ class EpochChoice:
 
 @dataclass(frozen=True, slots=True)
 class LimitRequest:
-    """A whole request. Empty `instruments` or `bands` mean all; `epochs` None means the mean of the mission."""
+    """A whole request. Empty `instruments`, `bands`, `columns`: all; `epochs` None: the mean of the mission."""
 
-    targets: tuple[Target, ...]
+    targets: Sequence[Target]
     instruments: tuple[str, ...]
     bands: tuple[str, ...]
     options: Options
     version: str
     response_format: str
     epochs: EpochChoice | None = None
+    columns: tuple[str, ...] = ()
 
 
-def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target, ...] = ()) -> LimitRequest:
+def read_request(parameters: Mapping[str, Sequence[str]], targets: Sequence[Target] = ()) -> LimitRequest:
     """Read the parameters of a request; `targets` come from its body and add to those of the parameters.
 
     Parameters
@@ -109,8 +101,8 @@ def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target,
     for name in parameters:
         if name not in PARAMETERS:
             raise UsageError(f"there is no parameter {name[:40]!r}; there are {', '.join(PARAMETERS)}")
-    targets = (*targets, *_targets_from_parameters(parameters))
-    if not targets:
+    targets = join_positions((targets, _targets_from_parameters(parameters), _pixels_from_parameters(parameters)))
+    if not len(targets):
         raise UsageError("no position was given; use ra and dec (ICRS degrees), position, or name")
     check_size(targets)
     response_format = _single(parameters, "format", "json").lower()
@@ -124,13 +116,14 @@ def read_request(parameters: Mapping[str, Sequence[str]], targets: tuple[Target,
         _single(parameters, "version", ""),
         response_format,
         _epochs(parameters, len(targets)),
+        tuple(_words(parameters.get("columns", ()))),
     )
 
 
 def check_size(targets: Sequence[Target]) -> None:
     """Refuse more positions, or more names to look up, than the service takes at once."""
     _check_count(len(targets))
-    names = sum(1 for target in targets if target.text)
+    names = len(targets.texts) if isinstance(targets, Positions) else sum(1 for target in targets if target.text)
     if names > MAX_NAMES:
         raise TooLargeError(
             f"the list has {names} names; at most {MAX_NAMES} fit one request: give ra and dec, or split"
@@ -158,7 +151,7 @@ def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
     return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], _flux_band(parameters), preset)
 
 
-def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], tuple[Target, ...]]:
+def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], Sequence[Target]]:
     """Read a JSON body: options by name, and ``positions`` or the lists ``ra`` and ``dec`` (and ``label``).
 
     An element of ``positions`` is ``[ra, dec]``, ``{"ra": ..., "dec": ..., "label": ...}``, ``{"name": ...}``,
@@ -173,22 +166,25 @@ def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], tuple[Target, 
     if not isinstance(content, dict):
         raise UsageError("the JSON body is neither an object nor a list of positions")
     positions, labels = content.pop("positions", []), content.pop("label", None)
-    targets: list[Target] = []
+    targets: Sequence[Target] = []
     if isinstance(content.get("ra"), list) or isinstance(content.get("dec"), list):
-        targets += _paired(content.pop("ra", None), content.pop("dec", None), labels)
+        targets = _paired(content.pop("ra", None), content.pop("dec", None), labels)
     elif labels is not None:
         raise UsageError("label goes with lists of ra and dec; in positions, each element has its own label")
     if not isinstance(positions, list):
         raise UsageError("positions is not a list")
     _check_count(len(positions))
-    targets += [_target_from_json(element) for element in positions]
+    listed = _pairs(positions)
+    if listed is None:
+        listed = [_target_from_json(element) for element in positions]
+    targets = join_positions((targets, listed))
     parameters: dict[str, list[str]] = {}
     for name, value in content.items():
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str | int | float) for one in values):
             raise UsageError(f"{name[:40]} in the JSON body is not a number, a text or a list of these")
         parameters[name.lower()] = [str(one) for one in values]
-    return parameters, tuple(targets)
+    return parameters, targets
 
 
 def read_csv_targets(body: bytes) -> tuple[Target, ...]:
@@ -219,23 +215,6 @@ def read_csv_targets(body: bytes) -> tuple[Target, ...]:
     return tuple(targets)
 
 
-def describe_problem(ra: float, dec: float) -> str:
-    """Say what is wrong with a position; empty when nothing is.
-
-    Examples
-    --------
-    >>> describe_problem(10.0, 91.0)
-    'dec is 91.0; expected -90 to 90 degrees'
-    """
-    if not (math.isfinite(ra) and math.isfinite(dec)):
-        return "ra or dec is not a finite number"
-    if not 0.0 <= ra <= 360.0:
-        return f"ra is {ra!r}; expected 0 to 360 degrees"
-    if not -90.0 <= dec <= 90.0:
-        return f"dec is {dec!r}; expected -90 to 90 degrees"
-    return ""
-
-
 def _check_count(count: int) -> None:
     if count > MAX_POSITIONS:
         raise TooLargeError(
@@ -243,23 +222,62 @@ def _check_count(count: int) -> None:
         )
 
 
-def _targets_from_parameters(parameters: Mapping[str, Sequence[str]]) -> list[Target]:
+def _targets_from_parameters(parameters: Mapping[str, Sequence[str]]) -> Sequence[Target]:
     ra, dec = _words(parameters.get("ra", ())), _words(parameters.get("dec", ()))
-    targets = _paired(ra, dec, None)
+    targets = list(_paired(ra, dec, None))
     for name in ("position", "name"):
         for value in parameters.get(name, ()):
             targets += [_from_text(part.strip()) for part in value.split(";") if part.strip()]
     return targets
 
 
-def _paired(ra: object, dec: object, labels: object) -> list[Target]:
+def _pixels_from_parameters(parameters: Mapping[str, Sequence[str]]) -> Sequence[Target]:
+    words, order = _words(parameters.get("healpix", ())), read_healpix_order(parameters)
+    if not words:
+        return ()
+    if order is None:
+        raise UsageError("healpix needs healpix_order, the order of the indices (nside = 2**order)")
+    _check_count(len(words))
+    try:
+        return from_healpix([int(word) for word in words], order)
+    except (ValueError, OverflowError):
+        raise UsageError("healpix holds a word that is no HEALPix index; expected whole numbers") from None
+
+
+def read_healpix_order(parameters: Mapping[str, Sequence[str]]) -> int | None:
+    """Read the order of HEALPix indices in the request or in its body; None where it is not given."""
+    text = _single(parameters, "healpix_order", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 2:
+        raise UsageError(f"healpix_order is {text[:40]!r}; expected 0 to 29")
+    return int(text)
+
+
+def _pairs(positions: list[object]) -> Positions | None:
+    """Positions given as [ra, dec] only, in one go; None where any is something else."""
+    if not positions or set(map(type, positions)) != {list} or set(map(len, positions)) != {2}:  # pyright: ignore[reportArgumentType]
+        return None
+    flat = list(chain.from_iterable(positions))  # pyright: ignore[reportArgumentType]
+    if not set(map(type, flat)) <= {int, float}:
+        return None
+    try:
+        both = np.array(flat, dtype=np.float64).reshape(-1, 2)
+    except OverflowError:
+        return None
+    return Positions(both[:, 0].copy(), both[:, 1].copy())
+
+
+def _paired(ra: object, dec: object, labels: object) -> Sequence[Target]:
     if not isinstance(ra, list) or not isinstance(dec, list) or len(ra) != len(dec):
         found = " and ".join(str(len(part)) if isinstance(part, list) else "none" for part in (ra, dec))
         raise UsageError(f"ra and dec do not pair: found {found} values")
     if labels is not None and (not isinstance(labels, list) or len(labels) != len(ra)):
         raise UsageError(f"label is not a list of {len(ra)} texts, one for each position")
     _check_count(len(ra))
-    names = [str(label) for label in labels] if isinstance(labels, list) else [""] * len(ra)
+    names = [str(label)[:MAX_TEXT] for label in labels] if isinstance(labels, list) else [""] * len(ra)
+    if set(map(type, ra)) | set(map(type, dec)) == {float}:
+        return Positions(np.array(ra, dtype=np.float64), np.array(dec, dtype=np.float64), names)
     return [_from_numbers(*triple) for triple in zip(ra, dec, names, strict=True)]
 
 

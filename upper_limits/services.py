@@ -11,10 +11,12 @@ from django.conf import settings
 from archive import selectors
 from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
 from archive.website.query import PositionQuery, parse_query
-from upper_limits.limits import COLUMNS, FORMULA, model_facts, plan_conversion
-from upper_limits.params import LimitRequest, Target, describe_problem
+from upper_limits.binary import text_widths
+from upper_limits.limits import COLUMNS, FORMULA, Column, choose_columns, model_facts, plan_conversion
+from upper_limits.params import LimitRequest
+from upper_limits.positions import Positions, Target, as_positions, check_positions, describe_problem
 from upper_limits.store import BandTotals, LimitStore, build_version, digest_maps, list_stores, open_store
-from upper_limits.table import Arrays, Columns, Selection, make_arrays
+from upper_limits.table import STATUSES, Arrays, Columns, Selection, make_arrays, messages_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,13 @@ class Answer:
     request: LimitRequest
     store: LimitStore
     selections: tuple[Selection, ...]
-    targets: tuple[Target, ...]
+    targets: Positions
     notices: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Columns of the table that is streamed."""
+        return choose_columns(COLUMNS, self.request.columns)
 
     @property
     def simulated(self) -> bool:
@@ -116,6 +123,7 @@ def answer(request: LimitRequest) -> Answer:
                 plan_conversion(one.totals.bands[number], request.options)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    choose_columns(COLUMNS, request.columns)
     return Answer(request, store, selections, targets, (*notices, *store.notes))
 
 
@@ -140,17 +148,23 @@ def resolve_target(target: Target) -> Target:
     return Target(source.name, source.ra, source.dec)
 
 
-def resolve_targets(targets: Sequence[Target]) -> tuple[Target, ...]:
+def resolve_targets(targets: Sequence[Target]) -> Positions:
     """Resolve a list: it goes on with a problem in each bad row; one position alone that cannot be used is an error."""
-    resolve = resolve_target if len(targets) == 1 else _resolve_or_tell
-    return tuple(resolve(target) for target in targets)
-
-
-def _resolve_or_tell(target: Target) -> Target:
-    try:
-        return resolve_target(target)
-    except ArchiveError as error:
-        return Target(target.label or target.text, target.ra, target.dec, target.text, str(error))
+    found = as_positions(targets)
+    if len(found) == 1:
+        return as_positions([resolve_target(found[0])])
+    if found.texts:
+        ra, dec, problems = found.ra.copy(), found.dec.copy(), dict(found.problems)
+        labels = list(found.labels) or [""] * len(found)
+        for number in found.texts:
+            try:
+                one = resolve_target(found[number])
+                labels[number], ra[number], dec[number] = one.label, one.ra, one.dec
+            except ArchiveError as error:
+                problems[number] = str(error)
+                labels[number] = labels[number] or found.texts[number]
+        found = Positions(ra, dec, labels, {}, problems)
+    return check_positions(found)
 
 
 def iter_rows(found: Answer) -> Iterator[Columns]:
@@ -164,6 +178,23 @@ def iter_arrays(found: Answer) -> Iterator[Arrays]:
     for start in range(0, len(found.targets), CHUNK):
         targets = found.targets[start : start + CHUNK]
         yield make_arrays(found.selections, targets, found.request.options, found.store.map_version, start)
+
+
+def describe_widths(found: Answer) -> dict[str, int]:
+    """Width of each text column of the answer, for the formats that fix it."""
+    bands = [(one.totals, one.totals.bands[number]) for one in found.selections for number in one.numbers]
+    return text_widths(
+        {
+            "name": found.targets.labels,
+            "instrument": [totals.instrument for totals, _ in bands],
+            "band": [band.band for _, band in bands],
+            "unit": [band.unit for _, band in bands],
+            "readout": [totals.readout.kind for totals, _ in bands],
+            "status": STATUSES,
+            "message": [*messages_of(found.selections), *found.targets.problems.values()],
+            "map_version": [found.store.map_version],
+        }
+    )
 
 
 def describe(found: Answer) -> dict[str, object]:
@@ -182,7 +213,7 @@ def describe(found: Answer) -> dict[str, object]:
         "formula": FORMULA,
         "notices": list(found.notices),
         "columns": [
-            {"name": column.name, "unit": column.unit, "description": column.description} for column in COLUMNS
+            {"name": column.name, "unit": column.unit, "description": column.description} for column in found.columns
         ],
         "position_count": len(found.targets),
         "row_count": len(found.targets) * sum(len(one.numbers) for one in found.selections),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upper_limits.limits import BAD, COLUMNS, DETECTION, LIMIT, OUTSIDE, Options, compute_rows
-from upper_limits.params import Target
+from upper_limits.positions import Target, as_positions
 from upper_limits.readout import pixel_size_deg
 from upper_limits.store import Totals
 
@@ -27,6 +27,8 @@ class Text:
         return np.array(self.words, dtype=object)[self.codes].tolist()
 
 
+STATUSES = (LIMIT, DETECTION, OUTSIDE, BAD)
+_UNSEEN = "never observed in this band"
 Arrays = dict[str, NDArray[np.generic] | Text]
 
 
@@ -60,23 +62,21 @@ def make_arrays(
     -------
     mapping of column name to an array of len(targets) * number of bands values, in the order of the request
     """
-    good = np.array([not target.problem for target in targets])
-    ra = np.array([target.ra for target in targets])
-    dec = np.array([target.dec for target in targets])
+    places = as_positions(targets)
+    good, ra, dec = places.usable, places.ra, places.dec
     blocks = [_block(one, options, good, ra, dec) for one in selections]
     width = sum(len(one.numbers) for one in selections)
     columns: Arrays = {name: np.concatenate([block[name] for block in blocks], axis=1).ravel() for name in blocks[0]}
     position = np.repeat(np.arange(len(targets), dtype=np.int32), width)
     columns |= {
         "index": (position + start).astype(np.int32),
-        "name": Text(position, [target.label for target in targets]),
+        "name": Text(position, places.labels) if len(places.labels) else Text(np.zeros_like(position), [""]),
         "ra": ra[position],
         "dec": dec[position],
         "map_version": Text(np.zeros(len(position), dtype=np.int32), [map_version]),
     }
     bands = [(one, one.totals.bands[number]) for one in selections for number in one.numbers]
     band = np.tile(np.arange(width, dtype=np.int32), len(targets))
-    cautions = [_caution(one.totals) for one, _ in bands]
     for name, words in {
         "instrument": [one.totals.instrument for one, _ in bands],
         "band": [band.band for _, band in bands],
@@ -87,11 +87,19 @@ def make_arrays(
     flux, detected = np.asarray(columns["flux"]), np.asarray(columns.pop("detection"))
     outside, usable = np.isnan(flux), good[position]
     status = np.select([~usable, outside, detected], [3, 2, 1], 0)
-    columns["status"] = Text(status.astype(np.int32), (LIMIT, DETECTION, OUTSIDE, BAD))
-    words = [target.problem for target in targets] + ["never observed in this band", *cautions]
-    message = np.where(usable, np.where(outside, len(targets), len(targets) + 1 + band), position)
+    columns["status"] = Text(status.astype(np.int32), STATUSES)
+    problems = list(places.problems.values())
+    words = [*messages_of(selections), *problems]
+    problem = np.zeros(len(places), dtype=np.int32)
+    problem[list(places.problems)] = np.arange(len(problems)) + 1 + width
+    message = np.where(usable, np.where(outside, 0, 1 + band), problem[position])
     columns["message"] = Text(message.astype(np.int32), words)
     return columns
+
+
+def messages_of(selections: Sequence[Selection]) -> list[str]:
+    """What rows may say besides the problem of their position: not observed, then the caution of each band."""
+    return [_UNSEEN, *(_caution(one.totals) for one in selections for _ in one.numbers)]
 
 
 def _block(

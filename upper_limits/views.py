@@ -17,8 +17,9 @@ from upper_limits import epoch_services, services
 from upper_limits.flux import CRABS
 from upper_limits.history_plot import plan_history
 from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
-from upper_limits.params import PARAMETERS, EpochChoice, LimitRequest, Target, read_request
+from upper_limits.params import PARAMETERS, EpochChoice, LimitRequest, read_request
 from upper_limits.plot import plan_plot
+from upper_limits.positions import Target
 from upper_limits.store import LimitStore
 
 CONFIDENCES = (
