@@ -129,5 +129,7 @@ def fetch_batches(
     """Yield (batch, overflow): the rows of a query in batches of at most `size`; the first may be empty."""
     statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.plain_columns(columns), inner)
     with executor.read_only_transaction(run) as connection:
-        for batch, more in executor.stream_tuples(connection, statement, most=request.maxrec, size=size):
+        for batch, more in executor.stream_tuples(
+            connection, statement, most=request.maxrec, size=size, tally=run.tally
+        ):
             yield _batch(batch, schema), more

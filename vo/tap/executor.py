@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from django.conf import settings
@@ -30,17 +30,26 @@ BATCH_ROWS = 2_000
 CHUNK_BYTES = 65_536
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many rows of a result have been written so far."""
+
+    rows: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a query is run.
 
     `prepare` works first in the query's transaction, which is READ ONLY after it (uploads, the lock of a job);
-    `raise_late` makes a failure after the first rows an exception, instead of a mark in the document.
+    `raise_late` makes a failure after the first rows an exception, instead of a mark in the document; `tally` is kept
+    up to date while rows are written.
     """
 
     timeout_s: float = SYNC_TIMEOUT_S
     prepare: Callable[[psycopg.Connection], None] | None = None
     raise_late: bool = False
+    tally: Tally = field(default_factory=Tally)
 
 
 _CONNECTION_KEYS = ("host", "port", "dbname", "user", "password", "sslmode", "service")
@@ -138,7 +147,9 @@ def explain(error: Exception, timeout_s: float) -> ArchiveError:
             return InternalError(f"internal error (ref {reference})")
 
 
-def stream_rows(connection: psycopg.Connection, statement: sql.Composed, *, most: int) -> Iterator[tuple[bytes, bool]]:
+def stream_rows(
+    connection: psycopg.Connection, statement: sql.Composed, *, most: int, tally: Tally | None = None
+) -> Iterator[tuple[bytes, bool]]:
     """Yield (bytes, overflow): chunks of whole rows, each row one value of the statement's only column.
 
     At most `most` rows are given; `overflow` is True on the last item if the statement had more.
@@ -146,21 +157,23 @@ def stream_rows(connection: psycopg.Connection, statement: sql.Composed, *, most
     cursor = connection.cursor(row_factory=scalar_row)
     # Closing the stream cancels the query; it must happen before the transaction ends.
     with closing(cursor.stream(statement, binary=True, size=BATCH_ROWS)) as stream:  # pyright: ignore[reportArgumentType]  # a generator
-        yield from _chunks((row if isinstance(row, bytes) else row.encode() for row in stream), most)
+        yield from _chunks((row if isinstance(row, bytes) else row.encode() for row in stream), most, tally)
 
 
-def copy_rows(connection: psycopg.Connection, statement: sql.Composed, *, most: int) -> Iterator[tuple[bytes, bool]]:
+def copy_rows(
+    connection: psycopg.Connection, statement: sql.Composed, *, most: int, tally: Tally | None = None
+) -> Iterator[tuple[bytes, bool]]:
     """Like :func:`stream_rows`, for a COPY ... TO STDOUT: one block of the protocol is one row."""
     with connection.cursor().copy(statement) as copy:
-        yield from _chunks(map(bytes, copy), most)
+        yield from _chunks(map(bytes, copy), most, tally)
 
 
 def stream_tuples(
-    connection: psycopg.Connection, statement: sql.Composed, *, most: int, size: int
+    connection: psycopg.Connection, statement: sql.Composed, *, most: int, size: int, tally: Tally | None = None
 ) -> Iterator[tuple[list[tuple[object, ...]], bool]]:
     """Like :func:`stream_rows`, with batches of at most `size` rows as tuples; the first may be empty."""
     batch: list[tuple[object, ...]] = []
-    given = 0
+    given, tally = 0, tally or Tally()
     with closing(connection.cursor().stream(statement, binary=True, size=BATCH_ROWS)) as stream:  # pyright: ignore[reportArgumentType]  # a generator
         for row in stream:
             given += 1
@@ -168,14 +181,17 @@ def stream_tuples(
                 break
             batch.append(row)
             if len(batch) >= size:
+                tally.rows = given
                 yield batch, False
                 batch = []
+        tally.rows = min(given, most)
         yield batch, given > most
 
 
-def _chunks(rows: Iterable[bytes], most: int) -> Iterator[tuple[bytes, bool]]:
+def _chunks(rows: Iterable[bytes], most: int, tally: Tally | None) -> Iterator[tuple[bytes, bool]]:
     pending: list[bytes] = []
     size = given = 0
+    tally = tally or Tally()
     for row in rows:
         given += 1
         if given > most:
@@ -183,8 +199,10 @@ def _chunks(rows: Iterable[bytes], most: int) -> Iterator[tuple[bytes, bool]]:
         pending.append(row)
         size += len(row)
         if size >= CHUNK_BYTES:
+            tally.rows = given
             yield b"".join(pending), False
             pending, size = [], 0
+    tally.rows = min(given, most)
     yield b"".join(pending), given > most
 
 

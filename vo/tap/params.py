@@ -71,8 +71,8 @@ def read_request(parameters: Parameters) -> TapRequest:
         If one is missing, unknown in value or contradictory. Unknown parameters are ignored.
     """
     request = single(parameters, "REQUEST")
-    if request is not None and request.lower() != "doquery":
-        msg = f"REQUEST={request[:40]!r} is not known here; this service takes REQUEST=doQuery"
+    if request is not None and request.lower() not in {"doquery", "estimate"}:
+        msg = f"REQUEST={request[:40]!r} is not known here; this service takes REQUEST=doQuery and REQUEST=estimate"
         raise UsageError(msg)
     lang = single(parameters, "LANG")
     if lang is not None and lang.upper() not in LANGUAGES:
@@ -85,6 +85,11 @@ def read_request(parameters: Parameters) -> TapRequest:
     # RESPONSEFORMAT wins over FORMAT: some clients add format= to every address they call.
     name = single(parameters, "RESPONSEFORMAT") or _last(parameters, "FORMAT")
     return TapRequest(query, read_maxrec(parameters), find_format(name), read_uploads(parameters))
+
+
+def asks_estimate(parameters: Parameters) -> bool:
+    """Whether only the cost of the query is asked for: REQUEST=estimate, an extension of this service."""
+    return (single(parameters, "REQUEST") or "").lower() == "estimate"
 
 
 def read_uploads(parameters: Parameters) -> tuple[tuple[str, str], ...]:

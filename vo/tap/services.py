@@ -33,6 +33,8 @@ from vo.tap.uploads import load_uploads, read_uploaded_tables
 from vo.votable import OVERFLOW, Info, base64_stream, table_foot, table_head
 
 PREVIEW_ROWS = 200
+MOST_KEPT_CHARACTERS = 4_000
+"""Longer queries are parsed anew each time: a tree takes about a hundred times the memory of its text."""
 PREVIEW_TIMEOUT_S = 20
 
 
@@ -55,19 +57,33 @@ def _tables(optional: tuple[str, ...]) -> Mapping[str, Table]:
 
 
 def resolve_text(text: str) -> ResolvedQuery:
-    """Parse and resolve a query against the published tables; the same text is resolved once.
+    """Parse and resolve a query against the published tables; the same text is resolved once while they stay the same.
 
     Raises
     ------
     ADQLError
         A subclass that names what is wrong and where.
     """
-    return _resolve_text(text, present_optional_tables())
+    resolve = _resolve if len(text) <= MOST_KEPT_CHARACTERS else _resolve.__wrapped__
+    return resolve(text, present_optional_tables())
 
 
 @lru_cache(maxsize=2_000)
-def _resolve_text(text: str, optional: tuple[str, ...]) -> ResolvedQuery:
+def _resolve(text: str, optional: tuple[str, ...]) -> ResolvedQuery:
     return resolve_query(parse_query(text), _tables(optional), text)
+
+
+def translate_text(text: str, limit: int) -> tuple[ResolvedQuery, sql.Composed]:
+    """Like :func:`resolve_text`, with the SQL that gives at most `limit` rows, which is also made once."""
+    translate = _translate if len(text) <= MOST_KEPT_CHARACTERS else _translate.__wrapped__
+    return translate(text, limit, present_optional_tables())
+
+
+@lru_cache(maxsize=1_000)
+def _translate(text: str, limit: int, optional: tuple[str, ...]) -> tuple[ResolvedQuery, sql.Composed]:
+    resolve = _resolve if len(text) <= MOST_KEPT_CHARACTERS else _resolve.__wrapped__
+    resolved = resolve(text, optional)
+    return resolved, write_query(resolved, limit=limit)
 
 
 def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str, bytes] | None = None) -> Result:
@@ -90,8 +106,7 @@ def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str
         inner = statement.text
         run = replace(run, prepare=_in_turn(run.prepare, lambda c: load_uploads(c, uploads, statement.covers)))
     else:
-        resolved = resolve_text(request.query)
-        inner = write_query(resolved, limit=limit)
+        resolved, inner = translate_text(request.query, limit)
     write = _WRITERS[request.result_format.writer]
     content = write(resolved.columns, inner, request, run)
     first = next(content)
@@ -154,7 +169,8 @@ def _write_votable(
     status: list[Info] = []
     try:
         with executor.read_only_transaction(run) as connection:
-            with closing(executor.stream_rows(connection, _select(row, inner), most=request.maxrec)) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
+            stream = executor.stream_rows(connection, _select(row, inner), most=request.maxrec, tally=run.tally)
+            with closing(stream) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
                 flagged = Flagged(chunks, next(chunks))
                 head = table_head(columns, [Info("QUERY", request.query)], serialization=serialization)
                 started = True
@@ -202,7 +218,7 @@ def _write_separated(
     )
     with (
         executor.read_only_transaction(run) as connection,
-        closing(executor.copy_rows(connection, statement, most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+        closing(executor.copy_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
     ):
         first, _ = next(chunks)
         yield header.getvalue().encode() + first
@@ -224,17 +240,16 @@ def _write_json(
     pending = b""
     status = "OK"
     try:
-        with (
-            executor.read_only_transaction(run) as connection,
-            closing(executor.stream_rows(connection, _select(separated, inner), most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
-        ):
-            flagged = Flagged(chunks, next(chunks))
-            # One chunk is held back, so that the comma after the last row can be left out.
-            for chunk in flagged:
-                if pending:
-                    yield head + pending
-                    head = b""
-                pending = chunk
+        with executor.read_only_transaction(run) as connection:
+            stream = executor.stream_rows(connection, _select(separated, inner), most=request.maxrec, tally=run.tally)
+            with closing(stream) as chunks:  # pyright: ignore[reportArgumentType]  # a generator
+                flagged = Flagged(chunks, next(chunks))
+                # One chunk is held back, so that the comma after the last row can be left out.
+                for chunk in flagged:
+                    if pending:
+                        yield head + pending
+                        head = b""
+                    pending = chunk
             status = "OVERFLOW" if flagged.overflow or request.maxrec == 0 else "OK"
     except ArchiveError as error:
         if head or run.raise_late:

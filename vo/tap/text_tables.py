@@ -41,7 +41,7 @@ def write_ecsv(
     try:
         with (
             executor.read_only_transaction(run) as connection,
-            closing(executor.copy_rows(connection, statement, most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+            closing(executor.copy_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
         ):
             flagged = Flagged(chunks, next(chunks))
             for chunk in flagged:
@@ -97,7 +97,7 @@ def write_html(
     try:
         with (
             executor.read_only_transaction(run) as connection,
-            closing(executor.stream_rows(connection, statement, most=request.maxrec)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+            closing(executor.stream_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
         ):
             flagged = Flagged(chunks, next(chunks))
             for chunk in flagged:

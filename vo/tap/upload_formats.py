@@ -13,6 +13,7 @@ import pyarrow as pa
 from archive.errors import TooLargeError, UsageError
 from archive.votable_cells import make_cell
 from archive.votable_reader import MAX_CELLS, MAX_FIELDS, MAX_ROWS, MAX_TEXT, Field, ReadTable, read_votable
+from vo.tap import unpack_upload
 
 UNPACK_PATIENCE_S = 60
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,18})")
@@ -127,7 +128,7 @@ def _typed(texts: Sequence[str]) -> tuple[str, str | None, list[object]]:
 
 def _read_unpacked(content: bytes) -> ReadTable:
     """Read FITS or Parquet by way of the child process `vo.tap.unpack_upload`."""
-    command = [sys.executable, "-m", "vo.tap.unpack_upload", str(MAX_ROWS), str(MAX_CELLS)]
+    command = [sys.executable, "-P", unpack_upload.__file__, str(MAX_ROWS), str(MAX_CELLS)]
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=UNPACK_PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:

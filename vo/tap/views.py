@@ -1,7 +1,9 @@
 """HTTP doors of TAP: sync queries, examples, and the page for people."""
 
+from dataclasses import asdict
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -9,9 +11,12 @@ from django.views.decorators.http import require_safe
 
 from archive.errors import ArchiveError, UsageError
 from archive.published import Table
+from vo.tap.estimate import estimate_query
 from vo.tap.examples import EXAMPLES
+from vo.tap.executor import Run
 from vo.tap.formats import FORMATS
-from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, merge_parameters, read_request
+from vo.tap.limits import time_limit_s
+from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, TapRequest, asks_estimate, merge_parameters, read_request
 from vo.tap.responses import base_address, protocol_view
 from vo.tap.services import preview_query, published_tables, run_query
 from vo.tap.upload_parts import check_size, read_part
@@ -31,14 +36,26 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     check_size(request)
     parameters = merge_parameters(_pairs(request.GET), _pairs(request.POST))
     tap_request = read_request(parameters)
+    if asks_estimate(parameters):
+        return _estimate(tap_request, time_limit_s(request.user))
     contents = {part: read_part(request, part) for _, part in tap_request.uploads}
-    result = run_query(tap_request, contents=contents)
+    result = run_query(tap_request, Run(time_limit_s(request.user)), contents)
     form = tap_request.result_format
     response = StreamingHttpResponse(result.content, content_type=form.media_type)
     response["Content-Disposition"] = f'inline; filename="result.{form.extension}"'
     response["Cache-Control"] = "no-cache"
     # Tells a proxy in front to pass the rows on as they come.
     response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _estimate(tap_request: TapRequest, limit_s: float) -> HttpResponse:
+    if tap_request.uploads:
+        msg = "REQUEST=estimate takes no UPLOAD: what is not in the database has no statistics"
+        raise UsageError(msg)
+    estimate = estimate_query(tap_request)
+    response = JsonResponse({**asdict(estimate), "time_limit_s": limit_s, "fits": estimate.seconds < limit_s})
+    response["Cache-Control"] = "no-cache"
     return response
 
 

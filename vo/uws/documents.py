@@ -61,6 +61,7 @@ def job_document(job: Job, address: str) -> str:
         + _parameters(job.arguments["parameters"], "")
         + _results(job, address, "")
         + _error_summary(job)
+        + _job_info(job)
         + "</uws:job>\n"
     )
 
@@ -98,6 +99,23 @@ def _error_summary(job: Job) -> str:
         return ""
     message = _element("message", job.message or "the job failed")
     return f'<uws:errorSummary type="fatal" hasDetail="true">\n{message}</uws:errorSummary>\n'
+
+
+def _job_info(job: Job) -> str:
+    """Write what UWS 1.1 section 2.1 leaves to the service: progress, rows, and what the planner expected."""
+    facts: dict[str, object] = dict(job.result or {})
+    shown = {
+        "progress": f"{job.progress:.3f}" if job.phase in {Job.Phase.EXECUTING, Job.Phase.COMPLETED} else None,
+        "progressMessage": job.message if job.phase == Job.Phase.EXECUTING else None,
+        "rows": facts.get("rows"),
+        "estimatedRows": facts.get("estimated_rows"),
+        "estimatedCost": facts.get("estimated_cost"),
+        "estimatedSeconds": facts.get("estimated_s"),
+    }
+    written = "".join(
+        f"<{name}>{escape(clean(str(value)))}</{name}>\n" for name, value in shown.items() if value not in {None, ""}
+    )
+    return f"<uws:jobInfo>\n{written}</uws:jobInfo>\n" if written else ""
 
 
 def list_document(jobs: Iterable[Job], address: str) -> str:

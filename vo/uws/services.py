@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from archive.errors import BusyError, NotFoundError, UsageError
-from archive.jobs import abort_job
+from archive.jobs import abort_job, remove_old_jobs
 from archive.models.job import Job
 from vo.uws.documents import shown_phase
 from vo.uws.params import DEFAULT_DURATION_S, DEFAULT_LIFETIME, ListFilter
@@ -229,7 +229,13 @@ def await_change(job: Job, phases: Iterable[str], patience_s: float) -> Job:
 
 
 def remove_expired_jobs() -> int:
-    """Remove the jobs whose destruction time is over, and directories without a job; return the number of jobs."""
+    """Remove the jobs whose destruction time is over, old ones of other kinds, and directories without a job.
+
+    Returns
+    -------
+    int
+        How many jobs were removed.
+    """
     expired = list(Job.objects.filter(kind=KIND, destruction_at__lt=timezone.now()))
     for job in expired:
         remove_job(job)
@@ -237,7 +243,7 @@ def remove_expired_jobs() -> int:
     for path in root.iterdir() if root.is_dir() else ():
         if time.time() - path.stat().st_mtime > ORPHAN_AGE_S and not _has_job(path.name):
             shutil.rmtree(path, ignore_errors=True)
-    return len(expired)
+    return len(expired) + remove_old_jobs()
 
 
 def _has_job(name: str) -> bool:
