@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
 from hips import mocs
+from hips.localisations import Localisation, decode_localisation
 from hips.moc import at_order, encode_moc
 from hips.moc_files import MAX_BYTES, decode_moc, encode_ascii, encode_json
 from hips.mocs import NamedMoc
@@ -23,7 +24,7 @@ FORMATS = {"fits": "application/fits", "json": "application/json", "ascii": "tex
 CACHE = "public, max-age=300"
 _INLINE = re.compile(r"\s*(?:[0-9]{1,2}/|\{)")
 _UPLOAD = "upload"
-_PARAMETERS = {"op", "moc", "format", "order", "csrfmiddlewaretoken"}
+_PARAMETERS = {"op", "moc", "format", "order", "credible", "csrfmiddlewaretoken"}
 
 
 @require_safe
@@ -47,6 +48,11 @@ def moc_list(request: HttpRequest) -> HttpResponse:
 def moc_file(request: HttpRequest, name: str, file_format: str) -> HttpResponse:
     """One coverage by name."""
     try:
+        if file_format == "fits" and (found := mocs.find_space_time(name)) is not None:
+            response = HttpResponse(found[0], content_type=FORMATS["fits"])
+            mark = "-simulated" if found[1] else ""
+            response["Content-Disposition"] = f'inline; filename="{name}{mark}.fits"'
+            return _open(response)
         return _send(mocs.find_moc(name), {"txt": "ascii"}.get(file_format, file_format))
     except ArchiveError as error:
         return _explain(error)
@@ -59,30 +65,58 @@ def combine(request: HttpRequest) -> HttpResponse:
     try:
         params = request.POST if request.method == "POST" else request.GET
         if unknown := set(params) - _PARAMETERS:
-            raise UsageError(f"There is no parameter {min(unknown)[:40]!r}; expected op, moc, format, order.")
+            raise UsageError(f"There is no parameter {min(unknown)[:40]!r}; expected op, moc, format, order, credible.")
         file_format = params.get("format", "fits")
         if file_format not in {*FORMATS, "info"}:
             raise UsageError(f"format is {file_format[:40]!r}; expected one of {', '.join(FORMATS)}, info.")
         texts = params.getlist("moc")
         if len(texts) > mocs.MAX_OPERANDS:
             raise UsageError(f"{len(texts)} MOCs were given; name 1 to {mocs.MAX_OPERANDS} with moc=...")
-        result = mocs.combine_mocs(params.get("op", "union"), [_read_operand(request, text) for text in texts])
+        localisation = _read_localisation(request)
+        operands = [_read_operand(request, text, localisation, params.get("credible", "")) for text in texts]
+        result = mocs.combine_mocs(params.get("op", "union"), operands)
         if order := params.get("order", ""):
             result = dataclasses.replace(result, coverage=at_order(result.coverage, _read_order(order)))
-        return _send_info(result) if file_format == "info" else _send(result, file_format)
+        return _send_info(result, localisation) if file_format == "info" else _send(result, file_format)
     except ArchiveError as error:
         return _explain(error)
 
 
-def _read_operand(request: HttpRequest, text: str) -> NamedMoc:
+def _read_localisation(request: HttpRequest) -> Localisation | None:
+    """Probability map that was sent along, where what was sent is one."""
+    file = request.FILES.get(_UPLOAD)
+    if file is None:
+        return None
+    found = decode_localisation(file.read(MAX_BYTES + 1))
+    file.seek(0)
+    return found
+
+
+def _read_operand(request: HttpRequest, text: str, localisation: Localisation | None, credible: str) -> NamedMoc:
     if text == _UPLOAD:
         file = request.FILES.get(_UPLOAD)
         if file is None:
             raise UsageError("moc=upload needs a file in the form field 'upload' of a POST request.")
+        if localisation is not None:
+            level = _read_level(credible)
+            return NamedMoc(f"{level:.0%} of {_UPLOAD}", _UPLOAD, False, localisation.credible_region(level))
+        if credible:
+            raise UsageError("credible goes with a localisation (columns UNIQ and PROBDENSITY, or PROB); a MOC came.")
         return NamedMoc(_UPLOAD, _UPLOAD, False, decode_moc(file.read(MAX_BYTES + 1)))
     if _INLINE.match(text):
         return NamedMoc("inline", "inline", False, decode_moc(text.encode("utf-8", "replace")))
     return mocs.find_moc(text)
+
+
+def _read_level(text: str) -> float:
+    """Credible level of a localisation; 0.9 where none is given, as alerts quote it."""
+    try:
+        level = float(text or "0.9")
+    except ValueError:
+        level = float("nan")
+    if not 0 < level <= 1:
+        raise UsageError(f"credible is {text[:40]!r}; expected a probability above 0, at most 1, like 0.9.")
+    return level
 
 
 def _read_order(text: str) -> int:
@@ -103,7 +137,7 @@ def _send(moc: NamedMoc, file_format: str) -> HttpResponse:
     return _open(response)
 
 
-def _send_info(moc: NamedMoc) -> HttpResponse:
+def _send_info(moc: NamedMoc, localisation: Localisation | None) -> HttpResponse:
     facts = {
         "title": moc.title,
         "simulated": moc.simulated,
@@ -112,6 +146,8 @@ def _send_info(moc: NamedMoc) -> HttpResponse:
         "sky_fraction": moc.coverage.sky_fraction,
         "area_deg2": moc.area_deg2,
     }
+    if localisation is not None:
+        facts["probability"] = localisation.probability_within(moc.coverage)
     return _open(HttpResponse(json.dumps(facts), content_type="application/json"))
 
 

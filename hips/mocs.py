@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,12 +12,14 @@ import numpy as np
 from django.db.models import Max, Min, Q, QuerySet
 
 from archive.errors import NotFoundError, UnavailableError, UsageError
+from archive.healpix import unit_vector
 from archive.models import Instrument, ScienceWindow
 from archive.selectors import current_release, current_rows
 from archive.times import mjd_tt_from_utc, utc_iso_from_mjd_tt
 from hips import services
-from hips.footprints import cover_circles
+from hips.footprints import cover_circles, cover_squares
 from hips.moc import Coverage, difference, intersection, observed_coverage, union
+from hips.st_moc import encode_space_time, make_space_time, microseconds_tcb
 from hips.surveys import find_surveys
 from hips.tiles import Pixels
 
@@ -29,8 +32,11 @@ _GOOD_TIMES = {
     "jemx1": ("good_jemx1_s",), "jemx2": ("good_jemx2_s",), "spi": ("good_spi_s",), "omc": ("good_omc_s",),
 }  # fmt: skip
 INSTRUMENTS = tuple(_GOOD_TIMES)
+# Their fields are squares along the axes of the spacecraft; those of JEM-X are circles, SPI's is nearly one.
+SQUARE = ("isgri", "picsit", "omc")
 _FOOTPRINT = re.compile(
-    rf"({'|'.join(_GOOD_TIMES)})-(?:(mission)|rev-([0-9]{{4}})|year-([0-9]{{4}})|obs-([0-9A-Za-z]{{1,11}}))"
+    rf"({'|'.join(_GOOD_TIMES)})-(?:(mission)|rev-([0-9]{{4}})|year-([0-9]{{4}})|obs-([0-9A-Za-z]{{1,11}})"
+    r"|from-([0-9]{4}-[0-9]{2}-[0-9]{2})-to-([0-9]{4}-[0-9]{2}-[0-9]{2}))(-stmoc)?"
 )
 _DEPTH = re.compile(r"([a-z0-9._-]{1,64})-over-([0-9]{1,6}(?:\.[0-9]{1,3})?)ks")
 
@@ -48,6 +54,18 @@ class NamedMoc:
     def area_deg2(self) -> float:
         """Area on the sky."""
         return self.coverage.sky_fraction * 41252.96125
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """Which pointings: of an instrument, and of a revolution, year, observation or span of days where one is given."""
+
+    instrument: str
+    revolution: str = ""
+    year: str = ""
+    obs_id: str = ""
+    first: str = ""
+    end: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,10 +88,9 @@ def find_moc(name: str) -> NamedMoc:
         If no map, observation, revolution or year of this release has it.
     """
     if match := _FOOTPRINT.fullmatch(name):
-        release = current_release()
-        if release is None:
-            raise UnavailableError("This archive holds no release yet, so it has no footprints.")
-        return _make_footprint(release.number, name, match[1], match[3] or "", match[4] or "", match[5] or "")
+        if match[8]:
+            raise NotFoundError(f"{name} is a space-time coverage: it is a FITS file, /mocs/{name}.fits.")
+        return _make_footprint(_release_key(), name, Scope(*(part or "" for part in match.group(1, 3, 4, 5, 6, 7))))
     version = services.current_version()
     if match := _DEPTH.fullmatch(name):
         return _cover_depth(services.open_survey(version, match[1]), name, float(match[2]))
@@ -134,32 +151,98 @@ def _pointings() -> QuerySet[ScienceWindow]:
     return current_rows(ScienceWindow).filter(kind="pointing", ra__isnull=False)
 
 
-@lru_cache(maxsize=256)
-def _make_footprint(
-    release_number: int, name: str, instrument: str, revolution: str, year: str, obs_id: str
-) -> NamedMoc:
-    rows = _pointings()
-    what = "the mission"
-    if revolution:
-        rows, what = rows.filter(revolution=int(revolution)), f"revolution {revolution}"
-    elif year:
-        start, stop = (float(mjd_tt_from_utc(f"{int(year) + ahead:04d}-01-01")) for ahead in (0, 1))
-        rows, what = rows.filter(tstart_mjd_tt__gte=start, tstart_mjd_tt__lt=stop), f"the year {year}"
-    elif obs_id:
-        rows, what = rows.filter(obs_id=obs_id), f"observation {obs_id}"
+def find_space_time(name: str) -> tuple[bytes, bool] | None:
+    """FITS file of the space-time coverage with this name, and whether simulated pointings are in it.
+
+    None where the name is that of something else. Time cells last 38 h for the mission, 4.8 h for a year or a span,
+    36 min for a revolution or an observation.
+    """
+    match = _FOOTPRINT.fullmatch(name)
+    if match is None or not match[8]:
+        return None
+    return _make_space_time(_release_key(), Scope(*(part or "" for part in match.group(1, 3, 4, 5, 6, 7))))
+
+
+def _release_key() -> tuple[str, dt.datetime]:
+    """What tells one release from another, also in a database that began anew."""
+    release = current_release()
+    if release is None:
+        raise UnavailableError("This archive holds no release yet, so it has no footprints.")
+    return release.name, release.published_at
+
+
+def _select(scope: Scope) -> tuple[QuerySet[ScienceWindow], str]:
+    """Pointings of a scope in which the instrument had good time, or nothing says that it had none."""
+    rows, what = _pointings(), "the mission"
+    if scope.revolution:
+        rows, what = rows.filter(revolution=int(scope.revolution)), f"revolution {scope.revolution}"
+    elif scope.year:
+        rows = _between(rows, f"{int(scope.year):04d}-01-01", f"{int(scope.year) + 1:04d}-01-01")
+        what = f"the year {scope.year}"
+    elif scope.obs_id:
+        rows, what = rows.filter(obs_id=scope.obs_id), f"observation {scope.obs_id}"
+    elif scope.first:
+        rows, what = _between(rows, scope.first, scope.end), f"{scope.first} to {scope.end}"
     idle = Q()
-    for column in _GOOD_TIMES[instrument]:
+    for column in _GOOD_TIMES[scope.instrument]:
         idle &= Q(**{column: 0})
-    found = np.array(list(rows.exclude(idle).order_by().values_list("ra", "dec", "simulated")), dtype=np.float64)
+    return rows.exclude(idle).order_by(), what
+
+
+def _between(rows: QuerySet[ScienceWindow], first: str, end: str) -> QuerySet[ScienceWindow]:
+    start, stop = (float(mjd_tt_from_utc(date)) for date in (first, end))
+    return rows.filter(tstart_mjd_tt__gte=start, tstart_mjd_tt__lt=stop)
+
+
+def _field_of(instrument: str) -> tuple[Instrument, float]:
     detector = Instrument.objects.get(pk=instrument)
-    if found.size == 0:
-        raise NotFoundError(f"Release {release_number} has no pointing of {detector.title} in {what}.")
-    width = detector.zero_response_field_deg
-    if width is None:
+    if detector.zero_response_field_deg is None:
         raise NotFoundError(f"{detector.title} has no field of view.")
-    coverage = cover_circles(found[:, 0], found[:, 1], width / 2)
-    title = f"{detector.title} in {what}: circles of {width:g} degrees around {len(found)} pointings"
-    return NamedMoc(name, title, bool(found[:, 2].any()), coverage)
+    return detector, detector.zero_response_field_deg
+
+
+@lru_cache(maxsize=256)
+def _make_footprint(release: tuple[str, dt.datetime], name: str, scope: Scope) -> NamedMoc:
+    rows, what = _select(scope)
+    columns = ("ra", "dec", "ra_z", "dec_z", "simulated")
+    found = np.array(list(rows.values_list(*columns)), dtype=np.float64).reshape(-1, len(columns))
+    detector, width = _field_of(scope.instrument)
+    if found.size == 0:
+        raise NotFoundError(f"Release {release[0]} has no pointing of {detector.title} in {what}.")
+    turned = np.isfinite(found[:, 2]) & np.isfinite(found[:, 3]) & (scope.instrument in SQUARE)
+    plain = found[~turned]
+    coverage = cover_circles(plain[:, 0], plain[:, 1], width / 2)
+    shapes = [f"circles of {width:g} degrees around {len(plain)} pointings"] if len(plain) else []
+    if turned.any():
+        axis, upright = (np.stack(unit_vector(found[turned, at], found[turned, at + 1]), axis=1) for at in (0, 2))
+        coverage = union(coverage, cover_squares(axis, upright, width / 2))
+        shapes.insert(0, f"squares of {width:g} degrees around {int(turned.sum())} pointings")
+    title = f"{detector.title} in {what}: {' and '.join(shapes)}"
+    return NamedMoc(name, title, bool(found[:, 4].any()), coverage)
+
+
+def _orders_of(scope: Scope) -> tuple[int, int]:
+    """Orders of the cells in time and on the sky: the shorter the span, the finer."""
+    if scope.revolution or scope.obs_id:
+        return 30, 7
+    return (27, 6) if scope.year or scope.first else (24, 6)
+
+
+@lru_cache(maxsize=16)
+def _make_space_time(release: tuple[str, dt.datetime], scope: Scope) -> tuple[bytes, bool]:
+    rows, what = _select(scope)
+    columns = ("tstart_mjd_tt", "tstop_mjd_tt", "ra", "dec", "simulated")
+    found = np.array(list(rows.values_list(*columns)), dtype=np.float64).reshape(-1, len(columns))
+    detector, width = _field_of(scope.instrument)
+    if found.size == 0:
+        raise NotFoundError(f"Release {release[0]} has no pointing of {detector.title} in {what}.")
+    time_order, space_order = _orders_of(scope)
+    coverage = make_space_time(
+        microseconds_tcb(found[:, 0]), microseconds_tcb(found[:, 1]), found[:, 2], found[:, 3],
+        radius_deg=width / 2, time_order=time_order, space_order=space_order,
+    )  # fmt: skip
+    simulated = bool(found[:, 4].any())
+    return encode_space_time(coverage, simulated=simulated), simulated
 
 
 def _cover_depth(opened: services.OpenSurvey, name: str, depth_ks: float) -> NamedMoc:

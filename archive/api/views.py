@@ -38,6 +38,8 @@ def root(request: Request) -> Response:
                 "product": f"{base}products/{{product_id}}",
                 "light curve": f"{base}products/{{product_id}}/light-curve?bin_d={{days}}",
                 "spectrum": f"{base}products/{{product_id}}/spectrum",
+                "cutout": f"{base}cutout?survey={{hips}}&ra={{ra}}&dec={{dec}}&size={{deg}}",
+                "moc": f"{base}moc?op={{op}}&moc={{name}}&moc={{name}}&format={{format}}",
             },
             "conventions": CONVENTIONS,
         }

@@ -70,6 +70,56 @@ def test_formats_agree_and_mocpy_reads_them(get, tmp_path):
     assert loaded == MOC.from_json(get("/mocs/isgri-rev-0001.json").json())
 
 
+def test_square_fields_turn_with_the_spacecraft_and_spans_have_days(get):
+    from archive.models import ScienceWindow
+
+    row = {
+        "scw_id": "030000000010", "revolution": 300, "kind": "pointing", "obs_id": "00300000001", "ra": 50.0, "dec": 0.0,
+        "ra_z": 50.0, "dec_z": 90.0, "tstart_mjd_tt": 53600.0, "tstop_mjd_tt": 53600.1, "good_isgri_s": 1800.0,
+    }  # fmt: skip
+    deliver("turned", ScienceWindow, [row])
+    half = np.radians(14.55)
+    square = 4 * np.degrees(np.degrees(np.arcsin(np.sin(half) ** 2)))
+    assert area(get("/mocs/isgri-rev-0300.fits")) == pytest.approx(square, rel=0.01)
+    assert area(get("/mocs/isgri-from-2005-08-01-to-2005-09-01.fits")) == pytest.approx(square, rel=0.01)
+    assert area(get("/mocs/spi-rev-0300.fits")) == pytest.approx(circle(17), rel=0.01)
+    assert get("/mocs/isgri-from-2005-13-01-to-2005-09-01.fits").status_code == 400
+
+
+def test_space_time_coverage_of_the_mission(get, tmp_path):
+    from mocpy import STMOC
+
+    for name in ("isgri-mission-stmoc", "isgri-rev-0001-stmoc"):
+        response = get(f"/mocs/{name}.fits")
+        assert response.status_code == 200
+        (tmp_path / "st.fits").write_bytes(response.content)
+        loaded = STMOC.load(tmp_path / "st.fits")
+        assert not loaded.is_empty()
+    assert loaded.max_depth == (30, 7)
+    assert b"is a FITS file" in get("/mocs/isgri-mission-stmoc.txt").content
+    assert get("/mocs/jemx2-mission-stmoc.fits").status_code == 404
+
+
+def test_localisation_is_cut_at_its_credible_level(get, client):
+    from tests.unit.hips.test_regions import write_skymap
+
+    def ask(**fields):
+        sent = SimpleUploadedFile("event.fits", write_skymap(UNIQ=np.array([4, 5]), PROBDENSITY=density))
+        return client.post("/api/v1/moc", {"moc": "upload", "format": "info", "upload": sent} | fields)
+
+    density = np.array([0.8, 0.2]) * 12 / (4 * np.pi)
+    answer = ask(credible="0.7").json()
+    assert answer["sky_fraction"] == pytest.approx(1 / 12)
+    assert answer["probability"] == pytest.approx(0.8)
+    assert ask().json()["probability"] == pytest.approx(1.0)
+    both = ask(moc=["upload", "0/1"], op="intersection", credible="1").json()
+    assert both["probability"] == pytest.approx(0.2)
+    assert b"credible is" in ask(credible="90").content
+    moc = SimpleUploadedFile("moc.txt", b"3/5")
+    answer = client.post("/api/v1/moc", {"moc": "upload", "upload": moc, "credible": "0.5"})
+    assert (answer.status_code, b"a MOC came" in answer.content) == (400, True)
+
+
 def test_set_operations(get, client):
     address = "/api/v1/moc?moc=isgri-mission&moc=jemx-mission&op="
     whole = get(address + "union&format=info").json()
