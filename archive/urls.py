@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("archive.website.bulk_urls")),
     path("", include("archive.website.urls")),
     path("", include("archive.accounts.urls")),
     path("api/v1/", include("archive.api.urls")),
