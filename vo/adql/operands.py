@@ -20,7 +20,7 @@ def need_text(value: Typed, what: str, node: Node, scope: Scope) -> Typed:
     if value.meta.kind not in {"text", "timestamp", "null"}:
         msg = f"{what} must be a text, not {describe(value)}; CAST(... AS VARCHAR) makes one"
         raise scope.error(TypeMismatchError, msg, node)
-    return value
+    return Constant(None, TEXT) if value.meta.kind == "null" else value
 
 
 def text_meta(*values: Typed) -> Meta:

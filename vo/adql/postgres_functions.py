@@ -149,6 +149,8 @@ def _aggregate(value: Operation, arguments: Sequence[Composable]) -> Composable:
             template = "bool_and({0})"
         case "MAX", "boolean":
             template = "bool_or({0})"
+        case "MIN" | "MAX", "null":
+            template = f"{name.lower()}(({{0}})::double precision)"
         case "MIN" | "MAX", _:
             template = f"{name.lower()}({{0}})"
         case "SUM", "int":

@@ -161,6 +161,8 @@ def _predicate(name: str, written: Sequence[Composable]) -> Composable:
 
 
 def _constant(value: Constant) -> Composable:
+    if value.value is None and value.meta.kind != "null":
+        return sql.SQL("NULL::text")
     match value.meta.kind:
         case "null":
             return sql.SQL("NULL")

@@ -191,8 +191,9 @@ def _circle(values: tuple[Typed, ...], frame: str, node: Shape, scope: Scope) ->
 
 def constant_point(point: PointValue) -> tuple[float, float] | None:
     """Return a constant point's (lon, lat), or None."""
-    if isinstance(point.lon, Constant) and isinstance(point.lat, Constant):
-        return point.lon.number, point.lat.number
+    lon, lat = point.lon, point.lat
+    if isinstance(lon, Constant) and isinstance(lat, Constant) and lon.meta.is_number and lat.meta.is_number:
+        return lon.number, lat.number
     return None
 
 

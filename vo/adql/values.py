@@ -165,6 +165,8 @@ def _aggregate(node: Aggregate, scope: Scope) -> Typed:
     if meta.kind not in {"int", "float", "text", "timestamp", "boolean", "null"}:
         msg = f"{node.name} cannot order {describe(argument)}"
         raise scope.error(TypeMismatchError, msg, node)
+    if meta.kind == "null":
+        meta = DOUBLE
     return Operation(name, (argument,), meta.computed(ucd=ucd))
 
 
