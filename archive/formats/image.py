@@ -194,7 +194,7 @@ def _read_group(
             found=f"{low}, {high}",
             expected="0 < E_MIN < E_MAX (keV)",
         )
-    wcs = _wcs(header, label)
+    wcs = wcs_of(header, label)
     planes = [_read_plane(file, index, notes) for index in indexes]
     shape = planes[0].pixels.shape
     for index, plane in zip(indexes, planes, strict=True):
@@ -206,7 +206,7 @@ def _read_group(
                 found=str(plane.pixels.shape),
                 expected=str(shape),
             )
-        if not _same_wcs(wcs, _wcs(file.hdus[index].header, plane.hdu)):
+        if not _same_wcs(wcs, wcs_of(file.hdus[index].header, plane.hdu)):
             raise refuse(
                 "PLANE-WCS",
                 "the planes of one image differ in coordinates",
@@ -240,8 +240,14 @@ def _read_group(
     )
 
 
-def _wcs(header: fits.Header, label: str) -> WCS:
-    """Build the WCS from CD, or PC with CDELT; the spelling RADECSYS is understood without a warning."""
+def wcs_of(header: fits.Header, label: str) -> WCS:
+    """Build the WCS from CD, or PC with CDELT; the spelling RADECSYS is understood without a warning.
+
+    Raises
+    ------
+    FormatError
+        ``WCS`` when the header has no usable sky coordinates.
+    """
     with warnings.catch_warnings():
         # the fixes astropy announces are to RADECSYS, DATE-OBS = 'UTC_format' and the like: none touches coordinates
         warnings.simplefilter("ignore", FITSFixedWarning)

@@ -1,0 +1,136 @@
+"""Finds what an identifier names and cuts it: mosaics and images, light curves, all-sky maps (SODA 1.0)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from archive.api.points import SERIES_KINDS, find_product, product_files, read_product_series
+from archive.errors import NotFoundError, UsageError
+from archive.models import Product, ProductFile
+from archive.storage import file_path
+from hips import services as hips
+from hips.cutouts import Region as Square
+from hips.properties import make_creator_did
+from vo.datalink.services import did_of, product_id_of
+from vo.products.document import CONTENT_TYPE
+from vo.products.facts import KEV_METRE
+from vo.products.timeseries import write_light_curves
+from vo.soda.images import cut_image
+from vo.soda.params import Cut
+from vo.soda.regions import Circle, surround
+from vo.soda.series import cut_curves
+
+IMAGE_KINDS = (Product.Kind.MOSAIC, Product.Kind.SCW_IMAGE)
+_FITS = "application/fits"
+_WIDEST_TAN_DEG = 60.0
+_WIDEST_DEG = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a cut-out is sent as."""
+
+    content: bytes | Iterator[bytes]
+    media_type: str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """The file to send where nothing was to be cut off."""
+
+    file: ProductFile
+
+
+def inputs_of(product: Product) -> tuple[str, ...]:
+    """Return the parameters by which a product can be cut; none where it cannot."""
+    if product.kind in IMAGE_KINDS:
+        return ("POS", "CIRCLE", "POLYGON", "BAND")
+    if product.kind in SERIES_KINDS and product.instrument != "irem":
+        return ("TIME", "BAND")
+    return ()
+
+
+def limits_of(product: Product) -> dict[str, str]:
+    """Return the largest value of each parameter that makes sense for a product, as DALI writes it."""
+    limits: dict[str, str] = {}
+    if product.ra is not None and product.dec is not None and product.field_of_view_deg:
+        limits["CIRCLE"] = f"{product.ra!r} {product.dec!r} {product.field_of_view_deg / 2.0:.6g}"
+    words = product.footprint.split()
+    if words[:2] == ["POLYGON", "ICRS"]:
+        limits["POLYGON"] = " ".join(words[2:])
+    if product.energy_min_kev and product.energy_max_kev:
+        limits["BAND"] = f"{KEV_METRE / product.energy_max_kev:.9g} {KEV_METRE / product.energy_min_kev:.9g}"
+    if product.tstart_mjd_tt is not None and product.tstop_mjd_tt is not None:
+        limits["TIME"] = f"{product.tstart_mjd_tt!r} {product.tstop_mjd_tt!r}"
+    return limits
+
+
+def make_cutout(identifier: str, cut: Cut) -> Document | WholeFile | None:
+    """Cut a product or map; None if nothing of it is left.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing has the identifier; `WithdrawnError` if something had it.
+    UsageError
+        If the product cannot be cut.
+    """
+    survey_id = identifier.removeprefix(make_creator_did(settings.IVO_AUTHORITY, ""))
+    if survey_id != identifier:
+        return _cut_map(survey_id, cut)
+    product = find_product(product_id_of(identifier))
+    if not inputs_of(product):
+        raise UsageError(
+            f"{product.product_id} is of the kind {product.kind}; cut-outs are made of images, light curves and maps"
+        )
+    if product.kind in IMAGE_KINDS:
+        return _cut_mosaic(product, cut)
+    curves = cut_curves(read_product_series(product), cut)
+    if not curves:
+        return None
+    content = write_light_curves(product, curves, did_of(product.product_id))
+    return Document(content, CONTENT_TYPE, f"{product.product_id}_cutout.vot")
+
+
+def _cut_mosaic(product: Product, cut: Cut) -> Document | WholeFile | None:
+    file = next((f for f in product_files(product.product_id) if f.role == ProductFile.Role.SCIENCE), None)
+    if file is None:
+        raise NotFoundError(f"{product.product_id} has no science file in this release")
+    if cut.is_whole:
+        return WholeFile(file)
+    if not _overlap(product.tstart_mjd_tt, product.tstop_mjd_tt, cut.time):
+        return None
+    history = (
+        f"cut-out by Archipelago of {did_of(product.product_id)}",
+        f"release {product.release_from.name}, SHA-256 of the file {file.sha256}",
+    )
+    content = cut_image(file_path(file.sha256), cut, history)
+    return None if content is None else Document(content, _FITS, f"{product.product_id}_cutout.fits")
+
+
+def _overlap(low: float | None, high: float | None, wanted: tuple[float, float] | None) -> bool:
+    """Say whether a span, whose ends may be unknown, may overlap the wanted one."""
+    if wanted is None:
+        return True
+    return (low is None or low <= wanted[1]) and (high is None or high >= wanted[0])
+
+
+def _cut_map(survey_id: str, cut: Cut) -> Document | None:
+    version = hips.current_version()
+    opened = hips.open_survey(version, survey_id)
+    sky_map = opened.survey.main
+    if cut.region is None:
+        raise UsageError(f"the map {survey_id[:80]} covers the whole sky; give CIRCLE, POLYGON or POS")
+    wavelengths = KEV_METRE / sky_map.energy_max_kev, KEV_METRE / sky_map.energy_min_kev
+    if not (_overlap(*wavelengths, cut.band) and _overlap(sky_map.tstart_mjd_tt, sky_map.tstop_mjd_tt, cut.time)):
+        return None
+    circle = surround(cut.region)
+    size = 2.0 * circle.radius_deg
+    if size > _WIDEST_DEG:
+        raise UsageError(f"the region is {size:.0f} degrees wide; a cut-out of a map is at most {_WIDEST_DEG:g}")
+    projection = "TAN" if size <= _WIDEST_TAN_DEG else "ZEA"
+    square = Square(circle.ra, circle.dec, size, projection, circle=isinstance(cut.region, Circle))
+    document = hips.make_cutout(opened, square, "fits")
+    return Document(document.body, _FITS, f"{survey_id}_cutout.fits")

@@ -1,0 +1,104 @@
+"""HTTP doors of SODA 1.0. Errors are text/plain and begin with a word of its section 5.2."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from archive.errors import ArchiveError, BusyError, UnavailableError, UsageError
+from archive.faults import find_fault
+from archive.website.downloads import send_stored_file
+from vo.datalink.descriptors import SODA
+from vo.services import capabilities_response, read_parameters
+from vo.soda.params import MultiValuedParamError, read_cut
+from vo.soda.services import WholeFile, make_cutout
+from vo.tap.params import single
+from vo.tap.responses import allow_any_origin, protocol_view
+
+logger = logging.getLogger(__name__)
+
+
+def _word(error: ArchiveError) -> str:
+    match error:
+        case MultiValuedParamError():
+            return "MultiValuedParamNotSupported"
+        case UsageError():
+            return "UsageError"
+        case BusyError() | UnavailableError():
+            return "ServiceUnavailable"
+        case _:
+            return "Error"
+
+
+def _failure(message: str, status: int) -> HttpResponse:
+    return HttpResponse(f"{message}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _plain_errors(view: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Say every failure in plain text."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponseBase:
+        try:
+            response = view(request)
+        except ArchiveError as error:
+            response = _failure(f"{_word(error)}: {error}", find_fault(error).status)
+        except SuspiciousOperation as error:
+            response = _failure(f"UsageError: the request cannot be read: {error}", 400)
+        except Exception:
+            reference = uuid.uuid4().hex[:12]
+            logger.exception("cut-out failed (ref %s)", reference)
+            response = _failure(f"Error: internal error (ref {reference})", 500)
+        return allow_any_origin(response)
+
+    return wrapped
+
+
+@csrf_exempt
+@_plain_errors
+def sync(request: HttpRequest) -> HttpResponseBase:
+    """Send a cut-out; 204 without content where a product has nothing in the region, band or time asked for."""
+    if request.method not in {"GET", "HEAD", "POST"}:
+        response = _failure("UsageError: cut-outs are asked for with GET or POST", 405)
+        response["Allow"] = "GET, HEAD, POST"
+        return response
+    parameters = read_parameters(request)
+    identifier, cut = read_cut(parameters)
+    made = make_cutout(identifier, cut)
+    if made is None:
+        return HttpResponse(status=204)
+    if isinstance(made, WholeFile):
+        file = made.file
+        return send_stored_file(
+            request, sha256=file.sha256, size=file.size_bytes, name=file.file_name, media_type=file.media_type
+        )
+    _check_format(single(parameters, "RESPONSEFORMAT"), made.media_type)
+    if isinstance(made.content, bytes):
+        response = HttpResponse(made.content, content_type=made.media_type)
+    else:
+        response = StreamingHttpResponse(made.content, content_type=made.media_type)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in made.file_name)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+def _check_format(wanted: str | None, media_type: str) -> None:
+    short = media_type.removeprefix("application/").removeprefix("x-").removesuffix("+xml")
+    if wanted is not None and wanted.strip().replace(" ", "+").lower() not in {media_type, short, "image/fits"}:
+        raise UsageError(f"RESPONSEFORMAT {wanted[:40]!r} is not offered; a cut-out of this product is {media_type}")
+
+
+@protocol_view
+@require_safe
+def capabilities(request: HttpRequest) -> HttpResponse:
+    """VOSI capabilities of the service."""
+    address = f"{settings.PUBLIC_URL}/soda"
+    return capabilities_response(request, [(SODA, f"{address}/sync", "1.0")], address)
