@@ -1,5 +1,7 @@
 """The corpus is resolved; a query that is damaged is refused at a place inside it, or is another query."""
 
+from pathlib import Path
+
 import pytest
 
 from archive.published import load_tables
@@ -53,3 +55,9 @@ def test_what_has_no_place_at_the_end_is_refused_at_that_place(text, word):
     with pytest.raises(ADQLError) as caught:
         parse_query(damaged)
     assert (caught.value.line, caught.value.column) == (damaged.count("\n") + 1, 1)
+
+
+def test_every_function_is_on_the_page_of_adql():
+    page = (Path(__file__).parents[3] / "docs/reference/adql.md").read_text()
+    assert [name for name in FUNCTIONS if f"`{name.lower()}(" not in page] == []
+    assert all(f.signature.split("(")[0].upper() == name for name, f in FUNCTIONS.items())
