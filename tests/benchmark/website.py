@@ -1,0 +1,169 @@
+"""Time the pages of a full-size simulated mission; docs/performance.md says how it is run.
+
+    python tests/benchmark/website.py fill                       # 1,000,000 product rows, 20,000,000 light-curve points
+    python tests/benchmark/website.py measure http://127.0.0.1:8000
+
+`fill` needs an archive that holds the simulated mission of 200,000 science windows; its rows are labelled simulated.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PRODUCTS, CURVES, POINTS = 1_000_000, 2_000, 10_000
+VERSION_COLUMNS = {"id", "release_from", "release_to", "delivery", "simulated", "hpx", "x", "y", "z"}
+REPEATS, USERS, PAGES_PER_USER = 20, 100, 10
+
+
+def fill() -> None:
+    """Copy the products of the mission to a million rows; two thousand of them get a file of ten thousand points."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
+    import django
+
+    django.setup()
+    from archive import models, services
+    from archive.storage import store_file
+    from tests.support import fits_files
+
+    files, now = [], datetime.now(UTC)
+    kept = [column.name for column in models.Product._meta.concrete_fields if column.name not in VERSION_COLUMNS]
+    found = models.Product.objects.filter(release_to=None, source_id__gt="", x__isnull=False)
+    templates = list(found.exclude(product_id__startswith="bench-").values(*kept))
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(CURVES):
+            name = f"bench-{number:07d}"
+            path = Path(folder) / f"{name}.fits"
+            fits_files.write(path, fits_files.series_hdu(rows=POINTS, NUMBER=number))
+            stored = store_file(path)
+            models.StoredFile.objects.get_or_create(
+                sha256=stored.sha256, defaults={"size_bytes": stored.size_bytes, "stored_at": now}
+            )
+            files.append(
+                {
+                    "product_id": name,
+                    "role": "science",
+                    "file_name": path.name,
+                    "media_type": "application/fits",
+                    "sha256": stored.sha256,
+                    "size_bytes": stored.size_bytes,
+                }
+            )
+            path.unlink()
+    delivery = models.Delivery(
+        delivery_id="benchmark-products",
+        title="Rows of the benchmark",
+        team="benchmark",
+        simulated=True,
+        digest_sha256="0" * 64,
+        received_at=now,
+    )
+    begin = time.monotonic()
+    with services.open_publication(delivery=delivery, description="Rows of the benchmark (simulated)") as publication:
+        publication.merge(models.Product, make_rows(templates))
+        publication.merge(models.ProductFile, files)
+    print(f"{PRODUCTS:,} products, {len(files):,} files published in {time.monotonic() - begin:.0f} s")
+
+
+def make_rows(templates: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows like those of the mission's light curves and spectra, spread over the sky around their sources."""
+    for number in range(PRODUCTS):
+        row = dict(templates[number % len(templates)])
+        shift = 0.05 * (number // len(templates) % 100)
+        row |= {"product_id": f"bench-{number:07d}", "dec": max(-89.0, row["dec"] - shift)}
+        if number < CURVES:
+            row |= {"kind": "light_curve", "sample_count": POINTS}
+        yield row
+
+
+def fetch(address: str) -> tuple[int, float, int]:
+    """Fetch a page: status, seconds, bytes."""
+    begin = time.perf_counter()
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            status, body = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read()
+    return status, time.perf_counter() - begin, len(body)
+
+
+def measure(base: str) -> None:
+    """Time every kind of page, then let a hundred users browse at once."""
+    print(f"load of the machine {os.getloadavg()[0]:.1f}")
+    pages = sys.argv[3:] or find_pages(base)
+    for page in pages:
+        found = [fetch(base + page) for _ in range(REPEATS)]
+        times = np.array([seconds for _, seconds, _ in found]) * 1e3
+        print(
+            f"{page[:70]:70} {found[0][0]}  median {np.median(times):6.1f}  p95 {np.percentile(times, 95):6.1f} ms"
+            f"  {found[0][2] / 1e3:6.1f} kB"
+        )
+    browse(base, pages)
+
+
+def find_pages(base: str) -> list[str]:
+    """One address for every kind of page, found by TAP: the source with most products, a window, deep pages."""
+
+    def first(query: str) -> str:
+        form = urllib.parse.urlencode({"LANG": "ADQL", "FORMAT": "json", "MAXREC": 1, "QUERY": query})
+        with urllib.request.urlopen(f"{base}/tap/sync?{form}") as answer:
+            return str(json.load(answer)["data"][0][0])
+
+    source = first(
+        "SELECT source_id FROM integral.products WHERE source_id <> '' GROUP BY source_id ORDER BY COUNT(*) DESC"
+    )
+    return [
+        "/",
+        f"/sources/{source}",
+        f"/observations/{first('SELECT obs_id FROM integral.observations ORDER BY obs_id DESC')}",
+        f"/scw/{first('SELECT scw_id FROM integral.science_windows ORDER BY scw_id DESC')}",
+        "/products/bench-0000007",
+        "/products/bench-0000007/points",
+        "/tables/integral.science_windows",
+        "/tables/integral.science_windows?near=Crab&radius=10",
+        "/tables/integral.products",
+        "/tables/integral.products?near=Crab&radius=5&sort=-product_id",
+        "/search?q=83.63+22.01",
+    ]
+
+
+def browse(base: str, pages: list[str]) -> None:
+    """Let `USERS` users fetch pages at the same time."""
+    found: list[tuple[int, float, int]] = []
+
+    def user(number: int) -> None:
+        found.extend(fetch(base + pages[(number + step) % len(pages)]) for step in range(PAGES_PER_USER))
+
+    threads = [threading.Thread(target=user, args=(number,)) for number in range(USERS)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - begin
+    times = [seconds for _, seconds, _ in found]
+    bad = sum(status != 200 for status, _, _ in found)
+    print(
+        f"{USERS} users, {len(found)} pages in {elapsed:.1f} s, {len(found) / elapsed:.0f} pages/s, "
+        f"median {statistics.median(times) * 1e3:.0f} ms, errors {bad}"
+    )
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    if sys.argv[1:2] == ["fill"]:
+        fill()
+    else:
+        measure(sys.argv[2].rstrip("/"))
