@@ -15,6 +15,7 @@ from vo.adql.errors import (
     UnknownColumnError,
     UnknownTableError,
 )
+from vo.adql.outputs import default_name, has_aggregate, named_item, ungrouped, unique_columns
 from vo.adql.resolved import (
     BOOLEAN,
     GEOMETRY_KINDS,
@@ -22,7 +23,6 @@ from vo.adql.resolved import (
     BaseTable,
     Body,
     ColumnUse,
-    Constant,
     FromItem,
     JoinedTables,
     Meta,
@@ -34,16 +34,13 @@ from vo.adql.resolved import (
     SelectBody,
     SetBody,
     Typed,
-    children,
 )
 from vo.adql.scope import Scope, Source, same_name, same_names
 from vo.adql.suggest import did_you_mean
 from vo.adql.syntax import (
-    Aggregate,
     ColumnReference,
     DerivedColumn,
     DerivedTable,
-    FunctionCall,
     Identifier,
     Join,
     Node,
@@ -52,7 +49,6 @@ from vo.adql.syntax import (
     Select,
     SelectExpression,
     SetOperation,
-    Shape,
     Star,
     TableName,
     TableReference,
@@ -216,7 +212,7 @@ class _Resolver:
             (self._order_value(term.by, node, items, scope, term), term.descending) for term in expression.order_by
         )
         body = SelectBody(
-            _unique_columns(items),
+            unique_columns(items),
             tuple(value for _, value in items),
             tables,
             where,
@@ -252,7 +248,7 @@ class _Resolver:
                     items += self._qualified_star(qualifier, scope, item)
                 case DerivedColumn(value, alias):
                     resolved = resolve_value(value, scope)
-                    items.append((alias.name if alias else _default_name(item, resolved), resolved))
+                    items.append((alias.name if alias else default_name(item, resolved), resolved))
         if len(items) > MAX_COLUMNS:
             msg = f"the query has {len(items)} output columns; this service gives at most {MAX_COLUMNS}"
             raise self.error(TypeMismatchError, msg, node)
@@ -278,8 +274,8 @@ class _Resolver:
             try:
                 terms.append(resolve_value(term, scope))
             except UnknownColumnError:
-                named = _named_item(term, items)
-                if named is None or _has_aggregate(named):
+                named = named_item(term, items)
+                if named is None or has_aggregate(named):
                     raise
                 terms.append(named)
         scope.aggregates_allowed = True
@@ -288,7 +284,7 @@ class _Resolver:
     def _order_value(self, by: object, node: Select, items: list[tuple[str, Typed]], scope: Scope, term: Node) -> Typed:
         if isinstance(by, int):
             return items[self._check_position(by, len(items), term) - 1][1]
-        named = _named_item(by, items)
+        named = named_item(by, items)
         if named is not None:
             return named
         value = resolve_value(by, scope)  # pyright: ignore[reportArgumentType]  # OrderTerm.by is an int or a Value
@@ -300,11 +296,11 @@ class _Resolver:
     def _check_grouping(self, body: SelectBody, scope: Scope, node: Select) -> None:
         """Refuse columns that are neither grouped nor aggregated (SQL92 7.9)."""
         outputs = [*body.values, *([body.having] if body.having else []), *(value for value, _ in body.order_by)]
-        if not body.group_by and not body.having and not any(_has_aggregate(value) for value in outputs):
+        if not body.group_by and not body.having and not any(has_aggregate(value) for value in outputs):
             return
         own = {source.alias for source in scope.sources}
         for value in outputs:
-            loose = _ungrouped(value, body.group_by, own)
+            loose = ungrouped(value, body.group_by, own)
             if loose is not None:
                 msg = f"column {loose.label} must be in GROUP BY or inside an aggregate such as MAX({loose.label})"
                 raise self.error(TypeMismatchError, msg, node)
@@ -415,56 +411,3 @@ def _meta_of(column: Column) -> Meta:
     return Meta(
         column.datatype, column.arraysize, column.unit, column.ucd, column.utype, column.xtype, column.description
     )
-
-
-def _default_name(item: DerivedColumn, value: Typed) -> str:
-    match item.value:
-        case ColumnReference():
-            return value.label if isinstance(value, ColumnUse) else item.value.names[-1].name
-        case Aggregate(name=name) | FunctionCall(name=name):
-            return name.lower()
-        case Shape(kind=kind):
-            return kind.lower()
-        case _:
-            return "col"
-
-
-def _unique_columns(items: list[tuple[str, Typed]]) -> tuple[OutputColumn, ...]:
-    """Name the output columns; a name that is taken gets a number, since VOTable and FITS want them unique."""
-    taken = {name.lower() for name, _ in items}
-    seen: set[str] = set()
-    columns = []
-    for index, (name, value) in enumerate(items, start=1):
-        unique, number = name, 1
-        while unique.lower() in seen or (number > 1 and unique.lower() in taken):
-            number += 1
-            unique = f"{name}_{number}"
-        seen.add(unique.lower())
-        columns.append(OutputColumn(unique, f"c{index}", value.meta))
-    return tuple(columns)
-
-
-def _named_item(by: object, items: list[tuple[str, Typed]]) -> Typed | None:
-    if isinstance(by, ColumnReference) and len(by.names) == 1:
-        return next((value for name, value in items if same_name(by.names[0], name)), None)
-    return None
-
-
-_AGGREGATES = ("COUNT", "MIN", "MAX", "AVG", "SUM", "IVO_STRING_AGG", "IVO_HISTOGRAM")
-
-
-def _is_aggregate(value: Typed) -> bool:
-    return isinstance(value, Operation) and value.name.split(" ")[0].split("(")[0] in _AGGREGATES
-
-
-def _has_aggregate(value: Typed) -> bool:
-    return _is_aggregate(value) or any(_has_aggregate(child) for child in children(value))
-
-
-def _ungrouped(value: Typed, groups: tuple[Typed, ...], own: set[str]) -> ColumnUse | None:
-    """Return a column of this select that is neither grouped nor aggregated, if there is one."""
-    if value in groups or _is_aggregate(value) or isinstance(value, Constant):
-        return None
-    if isinstance(value, ColumnUse):
-        return value if value.source in own else None
-    return next((found for child in children(value) if (found := _ungrouped(child, groups, own))), None)
