@@ -10,7 +10,7 @@ from tests.support.archive_rows import deliver, random_sources
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls"), pytest.mark.slow]
 
 # UPL needs a server that takes chunked requests, as granian with archive.wsgi does; Django's test server does not.
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS EXA"
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS LOC EXA"
 
 
 @pytest.mark.timeout(300)
