@@ -49,7 +49,7 @@ def run_tap(parameters: list[list[str]]) -> dict[str, object]:
     room = result_room(job.owner)
     estimated = _note_estimate(job, request)
     run = Run(job.execution_duration_s, lambda connection: _hold_lock(connection, job), raise_late=True)
-    contents = {p: read_address(p) if is_address(p) else load_part(job, p) for _, p in request.uploads}
+    contents = {p: read_address(p, job.owner) if is_address(p) else load_part(job, p) for _, p in request.uploads}
     result = run_query(request, run, contents)
     directory = job_directory(job.job_id)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

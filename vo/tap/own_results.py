@@ -17,7 +17,7 @@ from django.conf import settings
 from archive.errors import NotFoundError, TooLargeError, UsageError
 from archive.models.job import Job
 from vo.tap.params import MOST_UPLOAD_BYTES
-from vo.uws.services import RESULT_NAME, find_job, job_directory
+from vo.uws.services import RESULT_NAME, find_job, is_of_account, job_directory
 
 FETCH_PATIENCE_S = 60
 _PIECE = 2**20
@@ -29,8 +29,10 @@ def is_address(part: str) -> bool:
     return part.lower().startswith(("http://", "https://"))
 
 
-def read_address(address: str) -> bytes:
+def read_address(address: str, owner: str = "") -> bytes:
     """Return the result of one of this archive's jobs, or a table on a host of ``settings.UPLOAD_HOSTS``.
+
+    `owner` is who asks, as the job table names owners: a job of an account gives its result to that account only.
 
     Raises
     ------
@@ -52,7 +54,9 @@ def read_address(address: str) -> bytes:
         raise UsageError(msg)
     path = job_directory(UUID(match[1])) / RESULT_NAME
     try:
-        finished = find_job(UUID(match[1])).phase == Job.Phase.COMPLETED
+        job = find_job(UUID(match[1]))
+        theirs = is_of_account(job) and job.owner != owner
+        finished = job.phase == Job.Phase.COMPLETED and not theirs
         size = path.stat().st_size if finished else 0
     except (NotFoundError, FileNotFoundError):
         size = 0

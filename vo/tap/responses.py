@@ -39,7 +39,7 @@ def protocol_view(view: View) -> View:
         if request.method == "OPTIONS":
             response: HttpResponseBase = HttpResponse(status=204)
             response["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
-            response["Access-Control-Allow-Headers"] = "Accept, Content-Type"
+            response["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type"
             response["Access-Control-Max-Age"] = "86400"
             return allow_any_origin(response)
         try:

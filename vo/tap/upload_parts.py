@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from archive.errors import TooLargeError, UsageError
 from vo.tap.own_results import is_address, read_address
 from vo.tap.params import MOST_UPLOAD_BYTES, Parameters, read_uploads
+from vo.uws.services import account_owner
 
 _FORM_BYTES = 2**20
 
@@ -31,7 +32,8 @@ def read_part(request: HttpRequest, part: str) -> bytes:
         If there is none.
     """
     if is_address(part):
-        return read_address(part)
+        owner = account_owner(request.user) if request.user.is_authenticated else ""
+        return read_address(part, owner)
     file = request.FILES.get(part)
     if file is not None:
         return file.read()  # pyright: ignore[reportAttributeAccessIssue]  # an uploaded file

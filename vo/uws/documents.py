@@ -44,13 +44,13 @@ def _element(name: str, text: str, *, nillable: bool = False) -> str:
     return f"<uws:{name}>{escape(clean(text))}</uws:{name}>\n"
 
 
-def job_document(job: Job, address: str) -> str:
-    """Return the whole description of a job whose address is given."""
+def job_document(job: Job, address: str, owner: str = "") -> str:
+    """Return the whole description of a job whose address is given; `owner` is the account's name."""
     return (
         f'{_XML}<uws:job {_START} version="1.1">\n'
         + _element("jobId", str(job.job_id))
         + _element("runId", job.run_id)
-        + _element("ownerId", "", nillable=True)
+        + _element("ownerId", owner, nillable=True)
         + _element("phase", shown_phase(job.phase))
         + _element("quote", "", nillable=True)
         + _element("creationTime", iso_time(job.created_at))
@@ -118,13 +118,13 @@ def _job_info(job: Job) -> str:
     return f"<uws:jobInfo>\n{written}</uws:jobInfo>\n" if written else ""
 
 
-def list_document(jobs: Iterable[Job], address: str) -> str:
-    """Return a list of jobs; `address` is that of the list."""
+def list_document(jobs: Iterable[Job], address: str, owner: str = "") -> str:
+    """Return a list of jobs; `address` is that of the list, `owner` the account's name."""
     written = "".join(
         f'<uws:jobref id="{job.job_id}" xlink:href={quoteattr(f"{address}/{job.job_id}")}>\n'
         + _element("phase", shown_phase(job.phase))
         + _element("runId", job.run_id)
-        + _element("ownerId", "", nillable=True)
+        + _element("ownerId", owner, nillable=True)
         + _element("creationTime", iso_time(job.created_at))
         + "</uws:jobref>\n"
         for job in jobs

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from archive.accounts.roles import Visitor
 from archive.errors import BusyError, NotFoundError, UsageError
 from archive.jobs import abort_job, remove_old_jobs
 from archive.models.job import Job
@@ -35,7 +36,18 @@ ORPHAN_AGE_S = 3_600.0
 
 OPEN_PHASES = (Job.Phase.PENDING, Job.Phase.QUEUED, Job.Phase.EXECUTING)
 
+_ACCOUNT = "account:"
 _waiting = threading.BoundedSemaphore(MOST_WAITING_REQUESTS)
+
+
+def account_owner(user: Visitor) -> str:
+    """Return how the job table names an account."""
+    return f"{_ACCOUNT}{user.pk}"
+
+
+def is_of_account(job: Job) -> bool:
+    """Whether a job belongs to an account, so that nobody else may reach it."""
+    return job.owner.startswith(_ACCOUNT)
 
 
 def job_directory(job_id: UUID) -> Path:

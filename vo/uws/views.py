@@ -1,7 +1,7 @@
 """HTTP doors of UWS 1.1 for the jobs of TAP (sections 2.2.2 and 2.2.3).
 
-A job is reached by its address, which cannot be guessed; the list shows a caller the jobs that were made with the
-same cookie, and nobody else's.
+Without an account a job is reached by its address, which cannot be guessed, and the list shows a caller the jobs that
+were made with the same cookie. With one (session cookie or bearer token) jobs belong to it: nobody else reaches them.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     token = token if _TOKEN.fullmatch(token) else ""
     parameters = _parameters(request)
     if request.method in {"GET", "HEAD"}:
-        found = services.list_jobs(_owner(token), read_filter(parameters))
-        return _xml(list_document(found, _list_address(request)))
+        found = services.list_jobs(_owner(request, token), read_filter(parameters))
+        return _xml(list_document(found, _list_address(request), _owner_name(request)))
     _need_post(request)
     parts = find_parts(request, parameters)
     token = token or secrets.token_urlsafe(32)
@@ -56,12 +56,16 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     if phase is not None and phase.upper() != "RUN":
         msg = f"PHASE={phase[:40]!r} cannot be asked of a new job; PHASE=RUN starts it at once"
         raise UsageError(msg)
-    job = services.create_job(_own(parameters, parts), owner=_owner(token), run_id=single(parameters, "RUNID") or "")
+    job = services.create_job(
+        _own(parameters, parts), owner=_owner(request, token), run_id=single(parameters, "RUNID") or ""
+    )
     services.store_parts(job, parts)
     if phase is not None:
         services.start_job(job)
         nudge()
     response = _see(f"{_list_address(request)}/{job.job_id}")
+    if request.user.is_authenticated:
+        return response
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_AGE_S, path="/tap", httponly=True, samesite="Lax", secure=request.is_secure()
     )
@@ -72,10 +76,10 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
 @protocol_view
 def job(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Describe a job (GET, which may WAIT), or remove it (DELETE, or POST with ACTION=DELETE)."""
-    found = services.find_job(job_id)
+    found = _find(request, job_id)
     parameters = _parameters(request)
     if request.method in {"GET", "HEAD"}:
-        return _xml(job_document(_wait(found, parameters), _job_address(request, job_id)))
+        return _xml(job_document(_wait(found, parameters), _job_address(request, job_id), _owner_name(request)))
     if request.method != "DELETE":
         _need_post(request)
         action = single(parameters, "ACTION")
@@ -90,7 +94,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 @protocol_view
 def part(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
     """Read one part of a job (GET), or set it (POST)."""
-    found = services.find_job(job_id)
+    found = _find(request, job_id)
     address = _job_address(request, job_id)
     if request.method in {"GET", "HEAD"}:
         return _read_part(found, name, _parameters(request), address)
@@ -102,7 +106,7 @@ def part(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
 @protocol_view
 def result(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
     """Send the result of a job."""
-    found = services.find_job(job_id)
+    found = _find(request, job_id)
     if name != "result" or found.phase != Job.Phase.COMPLETED or not found.result:
         msg = f"there is no result {name[:40]!r}; the job is {shown_phase(found.phase)}"
         raise NotFoundError(msg)
@@ -204,9 +208,24 @@ def _need_post(request: HttpRequest) -> None:
         raise UsageError(msg)
 
 
-def _owner(token: str) -> str:
-    """Whom a cookie stands for; the database keeps no cookie."""
+def _owner(request: HttpRequest, token: str) -> str:
+    """Whose job it is: the account, or whom a cookie stands for; the database keeps no cookie."""
+    if request.user.is_authenticated:
+        return services.account_owner(request.user)
     return hashlib.sha256(token.encode()).hexdigest() if token else ""
+
+
+def _owner_name(request: HttpRequest) -> str:
+    return request.user.get_username() if request.user.is_authenticated else ""
+
+
+def _find(request: HttpRequest, job_id: UUID) -> Job:
+    """Return a job that the caller may see; one of another account is as good as none."""
+    found = services.find_job(job_id)
+    if services.is_of_account(found) and found.owner != _owner(request, ""):
+        msg = f"there is no job {job_id}; it may have been removed, or belong to an account: log in"
+        raise NotFoundError(msg)
+    return found
 
 
 def _list_address(request: HttpRequest) -> str:
