@@ -1,4 +1,4 @@
-"""Parses ADQL 2.1: queries, tables and conditions. Values are in :mod:`vo.adql.expressions`.
+"""Parses ADQL 2.1: queries and tables. Conditions are in `vo.adql.predicates`, values in `vo.adql.expressions`.
 
 The Recommendation (2023-12-15) and its grammar (appendix A) rule. Hand-written recursive descent: one function per
 construct, no backtracking, so that an error is always reported where the text stops making sense.
@@ -6,28 +6,19 @@ construct, no backtracking, so that an error is always reported where the text s
 
 from collections.abc import Callable
 from typing import Literal as OneOf
-from typing import NoReturn
 
-from vo.adql.errors import QueryTooLargeError
-from vo.adql.expressions import parse_operand, parse_value
+from vo.adql.expressions import parse_value
 from vo.adql.functions import is_declared
+from vo.adql.predicates import check_count, parse_condition
 from vo.adql.syntax import (
     Aggregate,
     And,
-    Between,
-    ColumnReference,
     Comparison,
     Condition,
     DerivedColumn,
     DerivedTable,
-    Exists,
     Identifier,
-    InList,
-    InQuery,
-    IsNull,
     Join,
-    Like,
-    Not,
     Or,
     OrderTerm,
     Query,
@@ -44,12 +35,9 @@ from vo.adql.syntax import (
 from vo.adql.tokens import Cursor
 from vo.adql.words import RESERVED_WORDS
 
-MAX_LIST = 20_000
 MAX_TABLES = 50
 MAX_SET_OPERATIONS = 50
 MAX_SELECT_ITEMS = 1_600
-
-_COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 
 
 def parse_query(text: str, *, knows_function: Callable[[str], bool] = is_declared) -> Query:
@@ -74,14 +62,14 @@ def parse_query(text: str, *, knows_function: Callable[[str], bool] = is_declare
     >>> parse_query("SELECT TOP 5 ra, dec FROM integral.sources").expression.body.top
     5
     """
-    cursor = Cursor(text, knows_function=knows_function)
+    cursor = Cursor(text, knows_function=knows_function, parse_subquery=_parse_subquery)
     pos = cursor.token.pos
     with_queries: list[WithQuery] = []
     if cursor.accept("WITH"):
         with_queries.append(_parse_with_query(cursor))
         while cursor.accept(","):
             with_queries.append(_parse_with_query(cursor))
-            _check_count(cursor, len(with_queries), MAX_TABLES, "queries in WITH")
+            check_count(cursor, len(with_queries), MAX_TABLES, "queries in WITH")
     if not cursor.at("SELECT", "("):
         cursor.fail("SELECT" if with_queries else "SELECT, WITH or (")
     expression = _parse_select_expression(cursor)
@@ -95,12 +83,6 @@ def _after_query(expression: SelectExpression) -> str:
     if expression.offset is not None:
         return "the end of the query after OFFSET"
     return "an operator, a comma, the next clause (WHERE, GROUP BY, HAVING, ORDER BY, OFFSET) or the end of the query"
-
-
-def _check_count(cursor: Cursor, count: int, limit: int, what: str) -> None:
-    if count > limit:
-        msg = f"more than {limit} {what}"
-        raise cursor.error(msg, cursor.token.pos, QueryTooLargeError)
 
 
 def _parse_with_query(cursor: Cursor) -> WithQuery:
@@ -136,7 +118,7 @@ def _parse_set_expression(cursor: Cursor, left: QueryBody | None) -> QueryBody:
     count = 0
     while token := cursor.accept("UNION", "EXCEPT"):
         count += 1
-        _check_count(cursor, count, MAX_SET_OPERATIONS, "set operations")
+        check_count(cursor, count, MAX_SET_OPERATIONS, "set operations")
         keep = cursor.accept("ALL") is not None
         operator: OneOf["UNION", "EXCEPT"] = "UNION" if token.text == "UNION" else "EXCEPT"
         body = SetOperation(operator, body, _parse_set_term(cursor, None), keep, pos=token.pos)
@@ -148,7 +130,7 @@ def _parse_set_term(cursor: Cursor, left: QueryBody | None) -> QueryBody:
     count = 0
     while token := cursor.accept("INTERSECT"):
         count += 1
-        _check_count(cursor, count, MAX_SET_OPERATIONS, "set operations")
+        check_count(cursor, count, MAX_SET_OPERATIONS, "set operations")
         keep = cursor.accept("ALL") is not None
         body = SetOperation("INTERSECT", body, _parse_set_primary(cursor), keep, pos=token.pos)
     return body
@@ -189,12 +171,12 @@ def _parse_select(cursor: Cursor) -> Select:
     else:
         while cursor.accept(","):
             items.append(_parse_select_item(cursor))
-            _check_count(cursor, len(items), MAX_SELECT_ITEMS, "output columns")
+            check_count(cursor, len(items), MAX_SELECT_ITEMS, "output columns")
         cursor.expect("FROM", "after the output columns")
     tables = [_parse_table_reference(cursor)]
     while cursor.accept(","):
         tables.append(_parse_table_reference(cursor))
-        _check_count(cursor, len(tables), MAX_TABLES, "tables")
+        check_count(cursor, len(tables), MAX_TABLES, "tables")
     where = _parse_where(cursor) if cursor.accept("WHERE") else None
     group_by: list[Value] = []
     if cursor.accept("GROUP"):
@@ -202,13 +184,13 @@ def _parse_select(cursor: Cursor) -> Select:
         group_by.append(parse_value(cursor))
         while cursor.accept(","):
             group_by.append(parse_value(cursor))
-            _check_count(cursor, len(group_by), MAX_SELECT_ITEMS, "terms in GROUP BY")
-    having = _parse_condition(cursor) if cursor.accept("HAVING") else None
+            check_count(cursor, len(group_by), MAX_SELECT_ITEMS, "terms in GROUP BY")
+    having = parse_condition(cursor) if cursor.accept("HAVING") else None
     return Select(tuple(items), tuple(tables), where, tuple(group_by), having, distinct, top, pos=pos)
 
 
 def _parse_where(cursor: Cursor) -> Condition:
-    condition = _parse_condition(cursor)
+    condition = parse_condition(cursor)
     parts = condition.conditions if isinstance(condition, And | Or) else (condition,)
     for part in parts:
         if isinstance(part, Comparison) and isinstance(part.left, Aggregate):
@@ -279,7 +261,7 @@ def _parse_joins(cursor: Cursor, left: TableReference) -> TableReference:
     count = 0
     while cursor.at("NATURAL", "INNER", "LEFT", "RIGHT", "FULL", "JOIN"):
         count += 1
-        _check_count(cursor, count, MAX_TABLES, "joins")
+        check_count(cursor, count, MAX_TABLES, "joins")
         pos = cursor.token.pos
         natural = cursor.accept("NATURAL") is not None
         kind: OneOf["INNER", "LEFT", "RIGHT", "FULL"] = "INNER"
@@ -295,7 +277,7 @@ def _parse_joins(cursor: Cursor, left: TableReference) -> TableReference:
             cursor.accept("OUTER")
         cursor.expect("JOIN", "of two tables")
         right = _parse_table_primary(cursor)
-        on = _parse_condition(cursor) if cursor.accept("ON") else None
+        on = parse_condition(cursor) if cursor.accept("ON") else None
         using: tuple[Identifier, ...] = ()
         if on is None and cursor.accept("USING"):
             using = _parse_using(cursor)
@@ -375,129 +357,3 @@ def _parse_table_parenthesis(cursor: Cursor) -> Join | SelectExpression:
         cursor.fail("JOIN: a parenthesis in FROM holds joined tables or a query")
     cursor.expect(")", f"to close the parenthesis opened at character {pos + 1}")
     return inner
-
-
-# --- conditions -----------------------------------------------------------------------------------------------------
-
-
-def _parse_condition(cursor: Cursor) -> Condition:
-    condition = _parse_or(cursor)
-    if not isinstance(condition, Condition):
-        _fail_comparison(cursor)
-    return condition
-
-
-def _fail_comparison(cursor: Cursor) -> NoReturn:
-    cursor.fail("a comparison (=, <>, <, >, <=, >=, BETWEEN, IN, LIKE, ILIKE, IS NULL)")
-
-
-def _parse_or(cursor: Cursor) -> Value | Condition:
-    """Parse OR and what binds tighter; the result is a plain value only if no condition follows it."""
-    first = _parse_and(cursor)
-    if not cursor.at("OR"):
-        return first
-    return Or(_parse_more(cursor, first, "OR", _parse_and), pos=first.pos)
-
-
-def _parse_and(cursor: Cursor) -> Value | Condition:
-    first = _parse_not(cursor)
-    if not cursor.at("AND"):
-        return first
-    return And(_parse_more(cursor, first, "AND", _parse_not), pos=first.pos)
-
-
-def _parse_more(
-    cursor: Cursor, first: Value | Condition, word: str, parse: Callable[[Cursor], Value | Condition]
-) -> tuple[Condition, ...]:
-    parts = [first]
-    while True:
-        last = parts[-1]
-        if not isinstance(last, Condition):
-            _fail_comparison(cursor)
-        if not cursor.accept(word):
-            return tuple(part for part in parts if isinstance(part, Condition))
-        parts.append(parse(cursor))
-        _check_count(cursor, len(parts), MAX_LIST, f"conditions joined by {word}")
-
-
-def _parse_not(cursor: Cursor) -> Value | Condition:
-    if token := cursor.accept("NOT"):
-        condition = _parse_predicate(cursor)
-        if not isinstance(condition, Condition):
-            _fail_comparison(cursor)
-        else:
-            return Not(condition, pos=token.pos)
-    return _parse_predicate(cursor)
-
-
-def _parse_parenthesis(cursor: Cursor) -> Value | Condition:
-    cursor.expect("(", "")
-    cursor.enter()
-    inner = _parse_or(cursor)
-    cursor.leave()
-    cursor.expect(")", "to close the parenthesis")
-    return inner
-
-
-def _parse_predicate(cursor: Cursor) -> Value | Condition:
-    token = cursor.token
-    if cursor.accept("EXISTS"):
-        return Exists(_parse_subquery(cursor), pos=token.pos)
-    left = parse_operand(cursor, _parse_parenthesis)
-    if isinstance(left, Condition):
-        return left
-    if operator := cursor.accept(*_COMPARISONS):
-        symbol = "<>" if operator.text == "!=" else operator.text
-        return Comparison(symbol, left, parse_value(cursor), pos=operator.pos)
-    if cursor.at("IS"):
-        return _parse_is_null(cursor, left)
-    negated = cursor.at("NOT") and cursor.next_token.text in {"BETWEEN", "IN", "LIKE", "ILIKE"}
-    if negated:
-        cursor.take()
-    operator = cursor.accept("BETWEEN", "IN", "LIKE", "ILIKE")
-    if operator is None:
-        return left
-    match operator.text:
-        case "BETWEEN":
-            low = parse_value(cursor)
-            cursor.expect("AND", "between the limits of BETWEEN")
-            return Between(left, low, parse_value(cursor), negated, pos=operator.pos)
-        case "IN":
-            return _parse_in(cursor, left, negated=negated)
-        case name:
-            return Like(left, parse_value(cursor), negated, name == "ILIKE", pos=operator.pos)
-
-
-def _parse_is_null(cursor: Cursor, left: Value) -> IsNull:
-    pos = cursor.take().pos
-    negated = cursor.accept("NOT") is not None
-    cursor.expect("NULL", "after IS")
-    if not isinstance(left, ColumnReference):
-        msg = "syntax error: IS NULL takes a column in ADQL, not an expression"
-        raise cursor.error(msg, left.pos)
-    return IsNull(left, negated, pos=pos)
-
-
-def _parse_in(cursor: Cursor, left: Value, *, negated: bool) -> InList | InQuery:
-    pos = cursor.token.pos
-    if not cursor.at("("):
-        cursor.fail("( and a list or a query after IN")
-    if _opens_query(cursor):
-        return InQuery(left, _parse_subquery(cursor), negated, pos=pos)
-    cursor.take()
-    cursor.enter()
-    items = [parse_value(cursor)]
-    while cursor.accept(","):
-        items.append(parse_value(cursor))
-        _check_count(cursor, len(items), MAX_LIST, "values in one IN list; upload the list as a table")
-    cursor.leave()
-    cursor.expect(")", "to close the list of IN")
-    return InList(left, tuple(items), negated, pos=pos)
-
-
-def _opens_query(cursor: Cursor) -> bool:
-    """Whether the parentheses that open here lead to SELECT."""
-    index = cursor.index
-    while cursor.tokens[index].text == "(" and cursor.tokens[index].kind == "operator":
-        index += 1
-    return cursor.tokens[index].text == "SELECT" and cursor.tokens[index].kind == "word"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from vo.adql.errors import ADQLError, ADQLSyntaxError, QueryTooLargeError
-from vo.adql.syntax import Identifier
+from vo.adql.syntax import Identifier, SelectExpression
 from vo.adql.words import RESERVED_WORDS
 
 MAX_LENGTH = 262_144
@@ -92,12 +92,19 @@ def _refuse_character(text: str, pos: int) -> NoReturn:
 class Cursor:
     """A place in the token list. Parsing functions read through it and move it on."""
 
-    def __init__(self, text: str, *, knows_function: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        knows_function: Callable[[str], bool],
+        parse_subquery: "Callable[[Cursor], SelectExpression]",
+    ) -> None:
         self.text = text
         self.tokens = tokenize(text)
         self.index = 0
         self.depth = 0
         self.knows_function = knows_function
+        self.parse_subquery = parse_subquery
 
     @property
     def token(self) -> Token:

@@ -1,7 +1,8 @@
 import pytest
 
 from vo.adql.errors import ADQLError, ADQLSyntaxError, QueryTooLargeError
-from vo.adql.parser import MAX_LIST, parse_query
+from vo.adql.parser import parse_query
+from vo.adql.predicates import MAX_LIST
 from vo.adql.syntax import (
     Aggregate,
     Chain,
