@@ -33,19 +33,23 @@ def write_links(links: Iterable[Link], *, overflow: bool) -> Iterator[bytes]:
     """Yield the document; `overflow` says that identifiers beyond the limit were left out."""
     yield table_head(COLUMNS, _INFOS, serialization="TABLEDATA")
     pending: list[str] = []
+    services: dict[str, str] = {}
     for link in links:
+        if link.service_def:
+            services[link.service_def] = link.service
         pending.append(_row(link))
         if len(pending) == 200:
             yield "".join(pending).encode()
             pending.clear()
     yield "".join(pending).encode()
-    yield table_foot([OVERFLOW] if overflow else [], serialization="TABLEDATA")
+    resources = "".join(services.values())
+    yield table_foot([OVERFLOW] if overflow else [], serialization="TABLEDATA", resources=resources)
 
 
 def _row(link: Link) -> str:
     length = "" if link.content_length is None else str(link.content_length)
     cells = (
-        link.id, link.access_url, "", link.error_message, link.description, link.semantics, link.content_type,
-        length, link.content_qualifier, link.local_semantics, "false", "true",
+        link.id, link.access_url, link.service_def, link.error_message, link.description, link.semantics,
+        link.content_type, length, link.content_qualifier, link.local_semantics, "false", "true",
     )  # fmt: skip
     return f"<TR>{''.join(f'<TD>{escape(clean(cell))}</TD>' for cell in cells)}</TR>\n"

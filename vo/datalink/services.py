@@ -8,9 +8,12 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.db.models import Max
 
+from archive.api.points import SERIES_KINDS
 from archive.identifiers import publisher_did
-from archive.models import Product, ProductFile
+from archive.models import Observation, Product, ProductFile, ScienceWindow
 from archive.selectors import current_rows
+from vo.datalink.descriptors import soda_descriptor
+from vo.soda.offers import inputs_of, limits_of
 
 COLLECTION = "integral"
 MAX_IDS = 10_000
@@ -18,7 +21,10 @@ MAX_IDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One row of a links document; exactly one of `access_url` and `error_message` is set."""
+    """One row of a links document; exactly one of `access_url`, `service_def` and `error_message` is set.
+
+    `service` is the descriptor to which `service_def` refers.
+    """
 
     id: str
     access_url: str = ""
@@ -29,6 +35,8 @@ class Link:
     content_length: int | None = None
     content_qualifier: str = ""
     local_semantics: str = ""
+    service_def: str = ""
+    service: str = ""
 
 
 _ROLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
@@ -45,6 +53,9 @@ _ROLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 """Semantics (core vocabulary of DataLink), local semantics and description of each role of a file."""
 
 _ORDER = tuple(_ROLES)
+_RESPONSES = "http://www.ivoa.net/rdf/response-type#"
+"""Vocabulary of response functions, proposed in 2025 (VEP-25)."""
+
 _QUALIFIERS = MappingProxyType(
     {
         "mosaic": "#image",
@@ -75,15 +86,23 @@ def find_links(identifiers: Sequence[str]) -> Iterator[Link]:
     files: dict[str, list[ProductFile]] = {}
     for file in current_rows(ProductFile).filter(product_id__in=products):
         files.setdefault(file.product_id, []).append(file)
+    known = _known_origins(products.values())
     gone = _withdrawn(set(ids.values()) - set(products))
     for identifier, product_id in ids.items():
         product = products.get(product_id)
         if product is not None:
-            yield from _product_links(identifier, product, files.get(product_id, []))
+            yield from _product_links(identifier, product, files.get(product_id, []), known)
+            yield from _cutout_links(identifier, product, alone=len(ids) == 1)
         elif product_id in gone:
             yield Link(identifier, error_message=f"NotFoundFault: withdrawn with release {gone[product_id]}")
         else:
             yield Link(identifier, error_message="NotFoundFault: this archive has no product with that identifier")
+
+
+def _qualifier(product: Product, file: ProductFile) -> str:
+    if file.role == ProductFile.Role.SCIENCE:
+        return _QUALIFIERS.get(product.kind, "")
+    return f"{_RESPONSES}{file.role}" if file.role in {ProductFile.Role.ARF, ProductFile.Role.RMF} else ""
 
 
 def _withdrawn(product_ids: Iterable[str]) -> dict[str, str]:
@@ -93,7 +112,54 @@ def _withdrawn(product_ids: Iterable[str]) -> dict[str, str]:
     return dict(ended)
 
 
-def _product_links(identifier: str, product: Product, files: list[ProductFile]) -> Iterator[Link]:
+def _known_origins(products: Iterable[Product]) -> set[str]:
+    """Return the addresses, below our own, of the observations and science windows that products were made from."""
+    origins = [_origins(product) for product in products]
+    observations = {obs_id for obs_id, _ in origins if obs_id}
+    windows = {scw_id for _, scw_id in origins if scw_id}
+    found = current_rows(Observation).filter(obs_id__in=observations).values_list("obs_id", flat=True)
+    addresses = {f"observations/{obs_id}" for obs_id in found} if observations else set()
+    if windows:
+        held = current_rows(ScienceWindow).filter(scw_id__in=windows).values_list("scw_id", flat=True)
+        addresses |= {f"scw/{scw_id}" for scw_id in held}
+    return addresses
+
+
+def _origins(product: Product) -> tuple[str, str]:
+    return product.obs_id, str(product.metadata.get("scw_id") or "")
+
+
+def _cutout_links(identifier: str, product: Product, *, alone: bool) -> Iterator[Link]:
+    """Yield the cut-out service; its limits are told where one product was asked for."""
+    inputs = inputs_of(product)
+    if not inputs:
+        return
+    name = f"cutout_{'image' if 'CIRCLE' in inputs else 'timeseries'}"
+    limits = {key: value for key, value in limits_of(product).items() if key in inputs} if alone else {}
+    service = soda_descriptor(
+        settings.PUBLIC_URL,
+        reference="" if alone else "ID",
+        identifier=identifier if alone else "",
+        name=name,
+        inputs=inputs,
+        limits=limits,
+    )
+    yield Link(
+        identifier,
+        description=f"Cut-outs by {', '.join(inputs)}",
+        semantics="#cutout",
+        service_def=name,
+        service=service,
+    )
+
+
+def _has_votable(product: Product, files: list[ProductFile]) -> bool:
+    if product.kind == Product.Kind.SPECTRUM:
+        return any(file.role == ProductFile.Role.RMF for file in files)
+    return product.kind in SERIES_KINDS and product.instrument != "irem"
+
+
+def _product_links(identifier: str, product: Product, files: list[ProductFile], known: set[str]) -> Iterator[Link]:
     base = f"{settings.PUBLIC_URL}/products/{quote(product.product_id)}"
     simulated = "; simulated, not measured" if product.simulated else ""
     for file in sorted(files, key=lambda file: (_ORDER.index(file.role), file.file_name)):
@@ -105,9 +171,36 @@ def _product_links(identifier: str, product: Product, files: list[ProductFile]) 
             semantics=semantics,
             content_type=file.media_type,
             content_length=file.size_bytes,
-            content_qualifier=_QUALIFIERS.get(product.kind, "") if semantics == "#this" else "",
+            content_qualifier=_qualifier(product, file),
             local_semantics=local,
         )
+    if files and _has_votable(product, files):
+        yield Link(
+            identifier,
+            access_url=f"{settings.PUBLIC_URL}/votable/{quote(product.product_id)}",
+            description=f"{product.title}, as VOTable{simulated}",
+            content_type="application/x-votable+xml",
+            content_qualifier=_QUALIFIERS.get(product.kind, ""),
+            local_semantics="#votable",
+        )
+    obs_id, scw_id = _origins(product)
+    for path in (f"observations/{obs_id}", f"scw/{scw_id}"):
+        if path in known:
+            yield Link(
+                identifier,
+                access_url=f"{settings.PUBLIC_URL}/{path}",
+                description=f"Where the data come from: {path.partition('/')[0].replace('scw', 'science window')}",
+                semantics="#progenitor",
+                content_type="text/html",
+            )
+    yield Link(
+        identifier,
+        access_url=f"{settings.PUBLIC_URL}/deliveries/{quote(product.delivery_id, safe='')}",
+        description="Provenance: the delivery that brought the product, its checks and signatures",
+        semantics="#documentation",
+        content_type="text/html",
+        local_semantics="#provenance",
+    )
     if len(files) > 1:
         yield Link(
             identifier,

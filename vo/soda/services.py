@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from archive.api.points import SERIES_KINDS, find_product, product_files, read_product_series
+from archive.api.points import find_product, product_files, read_product_series
 from archive.errors import NotFoundError, UsageError
 from archive.models import Product, ProductFile
 from archive.storage import file_path
@@ -17,11 +17,11 @@ from vo.products.document import CONTENT_TYPE
 from vo.products.facts import KEV_METRE
 from vo.products.timeseries import write_light_curves
 from vo.soda.images import cut_image
+from vo.soda.offers import IMAGE_KINDS, inputs_of
 from vo.soda.params import Cut
 from vo.soda.regions import Circle, surround
 from vo.soda.series import cut_curves
 
-IMAGE_KINDS = (Product.Kind.MOSAIC, Product.Kind.SCW_IMAGE)
 _FITS = "application/fits"
 _WIDEST_TAN_DEG = 60.0
 _WIDEST_DEG = 180.0
@@ -41,30 +41,6 @@ class WholeFile:
     """The file to send where nothing was to be cut off."""
 
     file: ProductFile
-
-
-def inputs_of(product: Product) -> tuple[str, ...]:
-    """Return the parameters by which a product can be cut; none where it cannot."""
-    if product.kind in IMAGE_KINDS:
-        return ("POS", "CIRCLE", "POLYGON", "BAND")
-    if product.kind in SERIES_KINDS and product.instrument != "irem":
-        return ("TIME", "BAND")
-    return ()
-
-
-def limits_of(product: Product) -> dict[str, str]:
-    """Return the largest value of each parameter that makes sense for a product, as DALI writes it."""
-    limits: dict[str, str] = {}
-    if product.ra is not None and product.dec is not None and product.field_of_view_deg:
-        limits["CIRCLE"] = f"{product.ra!r} {product.dec!r} {product.field_of_view_deg / 2.0:.6g}"
-    words = product.footprint.split()
-    if words[:2] == ["POLYGON", "ICRS"]:
-        limits["POLYGON"] = " ".join(words[2:])
-    if product.energy_min_kev and product.energy_max_kev:
-        limits["BAND"] = f"{KEV_METRE / product.energy_max_kev:.9g} {KEV_METRE / product.energy_min_kev:.9g}"
-    if product.tstart_mjd_tt is not None and product.tstop_mjd_tt is not None:
-        limits["TIME"] = f"{product.tstart_mjd_tt!r} {product.tstop_mjd_tt!r}"
-    return limits
 
 
 def make_cutout(identifier: str, cut: Cut) -> Document | WholeFile | None:

@@ -33,8 +33,12 @@ def links(client, *ids, method="post"):
 
 def test_a_spectrum_is_linked_with_its_responses(client):
     table = links(client, DID + "smc_spectrum", method="get")
-    assert list(table["semantics"]) == ["#this", "#calibration", "#calibration", "#package", "#documentation"]
-    assert list(table["local_semantics"])[1:3] == ["#arf", "#rmf"]
+    assert list(table["semantics"]) == [
+        "#this", "#calibration", "#calibration", "#this", "#documentation", "#package", "#documentation"
+    ]  # fmt: skip
+    assert list(table["local_semantics"])[1:5] == ["#arf", "#rmf", "#votable", "#provenance"]
+    assert [word.rpartition("#")[2] for word in table["content_qualifier"][1:3]] == ["arf", "rmf"]
+    assert table["content_type"][3] == "application/x-votable+xml"
     assert table["content_qualifier"][0] == "#spectrum"
     assert table["content_length"][0] > 2000
     assert str(table["content_length"].unit) == "byte"
@@ -45,10 +49,26 @@ def test_rows_of_an_id_stand_together_in_the_order_asked_and_errors_are_rows(cli
     table = links(client, *asked, asked[0])
     assert list(dict.fromkeys(table["ID"])) == asked
     for row in table:
-        assert (row["access_url"] != "") != (row["error_message"] != "")
+        assert [row["access_url"] != "", row["service_def"] != "", row["error_message"] != ""].count(True) == 1
     errors = {row["ID"]: row["error_message"] for row in table if row["error_message"]}
     assert set(errors) == {asked[1], asked[3], asked[4]}
     assert all(message.startswith("NotFoundFault: ") for message in errors.values())
+
+
+def test_cut_outs_are_described_with_their_limits_for_one_product_and_without_for_many(client):
+    from archive.models import Product
+
+    Product.objects.filter(product_id="mosaic.28").update(field_of_view_deg=4.0, obs_id="03200490001")
+    one = client.get("/datalink/links", {"ID": DID + "mosaic.28"}).getvalue().decode()
+    assert '<MAX value="83.6 22.0 2"/>' in one
+    assert f'value="{DID}mosaic.28"' in one
+    assert "/observations/03200490001</TD>" in one
+    table = links(client, DID + "mosaic.28", DID + "smc_series", DID + "smc_spectrum")
+    services = {row["ID"]: row["service_def"] for row in table if row["semantics"] == "#cutout"}
+    assert services == {DID + "mosaic.28": "cutout_image", DID + "smc_series": "cutout_timeseries"}
+    many = client.get("/datalink/links", {"ID": ["mosaic.28", "smc_series"]}).getvalue().decode()
+    assert many.count('ref="ID"') == 2
+    assert "<MAX" not in many
 
 
 def test_a_withdrawn_product_says_so(client):
@@ -110,7 +130,7 @@ def test_obscore_leads_there_and_pyvo_follows(live_server, settings):
     records = service.search("SELECT * FROM ivoa.obscore WHERE dataproduct_subtype = 'spectrum'")
     (document,) = records.iter_datalinks()
     # pyvo sorts the rows by their text.
-    found = {link.semantics: link.access_url for link in document}
+    found = {link.semantics: link.access_url for link in reversed(list(document))}
     assert {"#this", "#calibration", "#package"} <= set(found)
     assert found["#this"].startswith(f"{live_server.url}/products/smc_spectrum/files/")
 
@@ -131,10 +151,15 @@ def test_stilts_finds_nothing_but_words_newer_than_its_list(live_server, setting
         pytest.skip("STILTS is not installed (Debian package stilts)")
     settings.PUBLIC_URL = live_server.url
     address = f"{live_server.url}/datalink/links?ID=smc_spectrum"
+    for other in ("mosaic.28", "smc_series", "nope", "mosaic.28&ID=smc_series&ID=nope"):
+        lint = [stilts, "datalinklint", f"votable={live_server.url}/datalink/links?ID={other}"]
+        report = subprocess.run(lint, capture_output=True, text=True, check=False).stdout
+        errors = [line for line in report.splitlines() if line.startswith(("E-", "W-"))]
+        assert all("'package'" in line or "'documentation'" in line for line in errors), report
     run = subprocess.run([stilts, "datalinklint", f"votable={address}"], capture_output=True, text=True, check=False)
     found = [line for line in run.stdout.splitlines() if line.startswith(("E-", "W-"))]
     # STILTS 3.4 carries a copy of the vocabulary from before these two terms.
     assert all(
         "Unknown predicate 'package'" in line or "Unknown predicate 'documentation'" in line for line in found
     ), run.stdout
-    assert "rows checked: 5" in run.stdout
+    assert "rows checked: 7" in run.stdout
