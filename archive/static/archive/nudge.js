@@ -10,7 +10,21 @@ function hasAskedForTiles(root) {
   return performance.getEntriesByType("resource").some(({ name }) => name.startsWith(`${root}/Norder`) && name.includes("/Npix"));
 }
 
+// Aladin's own buttons and pictures have no names; screen readers need them.
+function nameControls() {
+  for (const control of document.querySelectorAll(".aladin-container button, .aladin-container select, .aladin-container input")) {
+    if (!control.getAttribute("aria-label")) {
+      const name = control.title || control.name || control.placeholder || [...control.classList].filter((word) => word.startsWith("aladin-")).at(-1)?.slice(7).replaceAll("-", " ");
+      control.setAttribute("aria-label", name || "Viewer control");
+    }
+  }
+  for (const picture of document.querySelectorAll(".aladin-container img:not([alt])")) {
+    picture.alt = "";
+  }
+}
+
 export function nudgeUntilTiles(aladin, root) {
+  nameControls();
   let tries = 0;
   const timer = setInterval(() => {
     tries += 1;

@@ -1,4 +1,22 @@
-// What every page has: buttons that copy the text of another element. Without JavaScript they stay hidden.
+// What every page has: buttons that copy the text of another element (without JavaScript they stay hidden), and boxes
+// that scroll, which the keyboard must reach.
+
+function reachScrollers() {
+  for (const box of document.querySelectorAll(".scroll, pre")) {
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls && !box.hasAttribute("tabindex")) {
+      const title = box.closest("section, form, details")?.querySelector("h1, h2, h3, summary")?.textContent.trim();
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", title ? `${title}, scrolls` : "Scrolls");
+    }
+  }
+}
+
+reachScrollers();
+addEventListener("resize", reachScrollers);
+document.addEventListener("toggle", reachScrollers, true);
+document.addEventListener("htmx:afterSettle", reachScrollers);
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;

@@ -40,7 +40,7 @@ def test_no_page_names_another_host_in_what_the_browser_loads(text, address):
 
     for loaded in re.findall(r"<(?:script|link|img|iframe|form)[^>]*(?:src|href|action)=\"([^\"]*)\"", text(address)):
         assert loaded.startswith("/"), loaded
-    assert not re.search(r"<script(?![^>]*(?:src=|application/json))|\son\w+=\"", text(address))
+    assert not re.search(r"<script(?![^>]*(?:src=|application/(?:ld\+)?json))|\son\w+=\"", text(address))
 
 
 def test_an_empty_archive_says_how_to_fill_it(db, client):

@@ -1,0 +1,114 @@
+"""WCAG 2.2 AA by axe-core on every page type, both themes; keyboard only; phone; JavaScript off."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from archive.assets import find_npm
+from tests.support.web_archive import CRAB, OBS, SCW, SERIES, SPECTRUM
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOCK = Path(__file__).parent / "axe"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = (
+    "/", "/sources/", f"/sources/{CRAB}", "/observations/", f"/observations/{OBS}", f"/scw/{SCW}", "/products/",
+    f"/products/{SERIES}", f"/products/{SPECTRUM}", f"/products/{SERIES}/points", "/tables/", "/tables/integral.products",
+    "/tables/integral.science_windows?near=Crab&radius=20", "/basket", "/api/v1/docs", "/releases/", "/releases/diff",
+    "/deliveries/", "/about", "/status", "/search?q=gal+184.6+-5.8", "/revolutions/", "/revolutions/46", "/sky", "/tap",
+    "/hips/", "/upper-limits/", "/account/login", "/usage", "/feedback", "/no-such-page",
+)  # fmt: skip
+DARK_PAGES = (
+    *PAGES[2:4],
+    "/tables/integral.products",
+    "/basket",
+    "/api/v1/docs",
+    "/tap",
+    "/upper-limits/",
+    "/no-such-page",
+)
+PHONE = {"viewport": {"width": 360, "height": 740}}
+
+
+@pytest.fixture(scope="session")
+def axe(request):
+    """The text of axe-core, installed from its own lock."""
+    work = Path(request.config.cache.mkdir("axe"))
+    script = work / "node_modules" / "axe-core" / "axe.min.js"
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(LOCK / name, work / name)
+    if not script.exists():
+        command = [*find_npm(print), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"npm cannot install axe-core: {done.stderr.strip().splitlines()[-1:]}")
+    return script.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("theme", "pages"), [("light", PAGES), ("dark", DARK_PAGES)], ids=["light", "dark"])
+def test_axe_finds_no_violation_on_any_page(chromium, site, axe, theme, pages):
+    # axe is put into the page by the browser's debugger, past the content security policy.
+    context = chromium.new_context(color_scheme=theme, bypass_csp=True, viewport={"width": 1280, "height": 900})
+    found = []
+    for address in pages:
+        page = context.new_page()
+        page.goto(site + address)
+        if address in {"/sky", "/hips/"}:
+            page.locator(".aladin-container canvas").first.wait_for()
+            page.wait_for_timeout(500)
+        page.evaluate(axe)
+        result = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
+        found += [(address, v["id"], v["nodes"][0]["html"][:160]) for v in result["violations"]]
+        assert result["passes"]
+        page.close()
+    context.close()
+    assert found == []
+
+
+def test_every_page_fits_a_phone(chromium, site):
+    context = chromium.new_context(**PHONE)
+    page, wide = context.new_page(), []
+    for address in PAGES:
+        page.goto(site + address)
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if over > 0:
+            wide.append((address, over))
+    context.close()
+    assert wide == []
+
+
+def test_with_the_keyboard_only_from_a_name_to_the_basket(open_page):
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.focus("#q")
+    page.keyboard.type("crab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/sources/{CRAB}")
+    button = page.get_by_role("button", name="All into the basket")
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if button.evaluate("node => node === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/basket")
+    assert page.get_by_text("2 products", exact=False).first.is_visible()
+
+
+def test_without_javascript_search_facets_table_and_basket_work(chromium, site):
+    context = chromium.new_context(java_script_enabled=False, **PHONE)
+    page = context.new_page()
+    page.goto(site + "/tables/integral.products")
+    page.get_by_label("spectrum").check()
+    page.get_by_role("button", name="Apply").first.click()
+    assert "kind=spectrum" in page.url
+    assert page.locator("tbody tr").count() >= 1
+    page.get_by_role("button", name="into the basket").click()
+    page.wait_for_url("**/basket")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="One tar").click()
+    assert waiting.value.suggested_filename == "archipelago.tar"
+    context.close()
