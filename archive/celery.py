@@ -14,6 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 SWEEP_EVERY_S = 5.0
 EXPIRE_EVERY_S = 60.0
 CLEAR_SESSIONS_EVERY_S = 3_600.0
+FIXITY_EVERY_S = 86_400
+"""Each day the files are hashed that were not verified for 90 days (`ingestion.jobs.sweep_fixity`)."""
 
 
 def make_broker_options() -> dict[str, object]:
@@ -48,6 +50,11 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "archive.tasks.sweep_task", "schedule": SWEEP_EVERY_S, "options": {"expires": SWEEP_EVERY_S}},
+        "fixity": {
+            "task": "archive.tasks.sweep_fixity_task",
+            "schedule": FIXITY_EVERY_S,
+            "options": {"expires": FIXITY_EVERY_S},
+        },
         "expired-sessions": {
             "task": "archive.tasks.clear_sessions_task",
             "schedule": CLEAR_SESSIONS_EVERY_S,

@@ -25,7 +25,8 @@ from psycopg.types.json import Jsonb
 
 from archive.errors import BusyError, UsageError
 from archive.healpix import hpx29, unit_vector
-from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Release, Released
+from archive.identifiers import normalize_name
+from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Product, Release, Released
 from archive.published import load_optional_tables, load_tables
 from archive.published_sql import create_statements, drop_statements
 from archive.selectors import current_map_version, current_release, find_release
@@ -35,7 +36,6 @@ REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
 BATCH_ROWS = 10_000
 MAX_NAMED_KEYS = 5
 _VERSION_COLUMNS = ("id", "release_from_id", "release_to_id", "delivery_id", "simulated")
-_ABSENT = object()
 _INDEX_COLUMNS = ("hpx", "x", "y", "z")
 
 Row: TypeAlias = Mapping[str, Any]
@@ -129,6 +129,32 @@ class Publication:
                     self.counts[model.__name__] = replace(before, ended=before.ended + ended)
                 total += ended
         return total
+
+    def link_products(self, source_of: Mapping[str, str]) -> int:
+        """Link valid products without a source to the source that has their target's name; return how many.
+
+        Parameters
+        ----------
+        source_of
+            Source id by normalized name. A product keeps the delivery that brought it; its row before stays readable
+            in the releases before.
+        """
+        linked = 0
+        for product in Product.objects.filter(release_to=None, source_id="").exclude(target_name=""):
+            source_id = source_of.get(normalize_name(product.target_name))
+            if not source_id:
+                continue
+            linked += 1
+            if product.release_from_id == self.release.number:
+                Product.objects.filter(pk=product.pk).update(source_id=source_id)
+                continue
+            Product.objects.filter(pk=product.pk).update(release_to=self.release)
+            product.pk, product.source_id, product.release_from = None, source_id, self.release
+            product.save(force_insert=True)
+        if linked:
+            before = self.counts.get(Product.__name__, MergeCounts())
+            self.counts[Product.__name__] = replace(before, changed=before.changed + linked)
+        return linked
 
     def publish_maps(self, maps: Iterable[tuple[SkyMap, FloatMap]]) -> bool:
         """Write a map version with these maps and those of the current version; True when anything is new."""
@@ -398,14 +424,16 @@ def _complete_rows(model: type[Released], columns: tuple[str, ...], batch: list[
     if unknown:
         msg = f"{model.__name__} has no column {', '.join(sorted(unknown))}"
         raise UsageError(msg)
-    json_columns = {name for name in columns if isinstance(fields[name], models.JSONField)}
+    json_columns = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
+    defaults = [(name, fields[name].get_default()) for name in columns]
     index = _index_columns(batch) if "hpx" in columns else {}
+    places = [(place, index[name]) for place, name in enumerate(columns) if name in index]
     for number, row in enumerate(batch):
-        values: list[object] = []
-        for name in columns:
-            given = index[name][number] if name in index else row.get(name, _ABSENT)
-            value = fields[name].get_default() if given is _ABSENT else given
-            values.append(Jsonb(value) if name in json_columns else value)
+        values: list[object] = [row.get(name, default) for name, default in defaults]
+        for place, held in places:
+            values[place] = held[number]
+        for place in json_columns:
+            values[place] = Jsonb(values[place])
         yield values
 
 

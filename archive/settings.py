@@ -67,9 +67,6 @@ SESAME_URL = os.environ.get("ARCHIPELAGO_SESAME_URL", "")
 # Hosts (name, or name:port) from which TAP fetches an uploaded table by URL; empty: none.
 UPLOAD_HOSTS = _words("ARCHIPELAGO_UPLOAD_HOSTS", "")
 
-# Hosts (name, or name:port) from which TAP fetches an uploaded table by URL; empty: none.
-UPLOAD_HOSTS = _words("ARCHIPELAGO_UPLOAD_HOSTS", "")
-
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 
 
@@ -226,8 +223,10 @@ JOBS = {
     "delivery_check": "ingestion.jobs.check_delivery",
     "delivery_publish": "ingestion.jobs.publish_delivery",
     "delivery_read_back": "ingestion.jobs.read_back_delivery",
+    "fixity": "ingestion.jobs.sweep_fixity",
     "tap": "vo.tap.jobs.run_tap",
     "build_epochs": "upper_limits.jobs.build_epochs",
+    "hips_build": "hips.jobs.build_part",
 }
 
 LOGGING = {

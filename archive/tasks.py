@@ -6,7 +6,7 @@ from django.core.management import call_command
 from kombu.exceptions import OperationalError
 
 from archive.celery import app
-from archive.jobs import count_waiting, run_next_job, sweep_jobs
+from archive.jobs import count_waiting, run_next_job, submit_job, sweep_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,13 @@ def sweep_task() -> None:
 def clear_sessions_task() -> None:
     """Remove the sessions of accounts that have expired."""
     call_command("clearsessions")
+
+
+@app.task(soft_time_limit=60)
+def sweep_fixity_task() -> None:
+    """Leave the daily sweep of stored files to a worker."""
+    submit_job(kind="fixity", arguments={"older_than_days": 90.0})
+    nudge()
 
 
 def nudge() -> None:

@@ -26,7 +26,7 @@ from ingestion.discover import DiscoveredFile
 from ingestion.label import Label
 from ingestion.plan import Plan
 from ingestion.read import read_maps
-from ingestion.rows import ProductRow, Row, SourceRow
+from ingestion.rows import ProductRow, Row, SourceNameRow, SourceRow
 from ingestion.sources import KnownSource
 
 MAX_STORED_FINDINGS = 1000
@@ -187,7 +187,21 @@ def _load_rows(plan: Plan, publication: Publication, say: Callable[[str], None])
         if rows:
             say(f"loading {len(rows)} rows into {table}")
             publication.merge(model, (_values(row) for row in rows))
+    if linked := publication.link_products(_names_of(plan)):
+        say(f"linked {linked} products to sources that came after them")
     _ensure_bands(plan)
+
+
+def _names_of(plan: Plan) -> dict[str, str]:
+    """Return source ids by normalized name; a main name wins, a name of several sources is nobody's."""
+    held: dict[str, set[str]] = {}
+    main: dict[str, str] = {}
+    for row in plan.rows.get("source_names", ()):
+        if isinstance(row, SourceNameRow):
+            held.setdefault(row.normalized_name, set()).add(row.source_id)
+            if row.is_main:
+                main[row.normalized_name] = row.source_id
+    return {name: next(iter(ids)) for name, ids in held.items() if len(ids) == 1} | main
 
 
 def _values(row: Row) -> dict[str, object]:

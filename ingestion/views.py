@@ -1,13 +1,23 @@
 """Pages about deliveries and releases: the team, the archive and the users see the same."""
 
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 
+from archive.accounts.roles import Visitor, is_archive_scientist, list_teams
 from archive.errors import NotFoundError, UsageError
+from archive.jobs import submit_job
 from archive.models import AuditEntry, Delivery, Product, Release, SignOff, Submission, Withdrawal
 from archive.release_diff import MAX_SHOWN_ROWS, compare_releases
 from archive.selectors import current_release, find_release
-from ingestion.gates import missing_signatures
+from archive.tasks import nudge
+from ingestion.gates import find_submission, missing_signatures
+from ingestion.gates import sign as sign_submission
+from ingestion.jobs import next_job
 from ingestion.rules import SEVERITIES
 
 MAX_LISTED = 500
@@ -38,6 +48,7 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         "published": published,
         "named": latest or published,
         "steps": _steps(latest) if latest else [],
+        "may_sign": may_sign(request.user, latest) if latest else [],
         "missing": missing_signatures(latest) if latest else [],
         "report": latest.report if latest else None,
         "declared": (latest.report if latest else None) or published,
@@ -73,6 +84,38 @@ def _steps(submission: Submission) -> list[tuple[str, str]]:
 
 def _codes(report: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
     return sorted(report["codes"], key=lambda code: SEVERITIES.index(str(code["severity"])))
+
+
+@require_POST
+@never_cache
+@login_required
+def sign(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Sign a delivery for a side that the account belongs to; the second signature leaves publishing to a worker."""
+    submission = find_submission(delivery_id)
+    role = request.POST.get("role", "")
+    if role not in may_sign(request.user, submission):
+        raise PermissionDenied(f"This account may not sign {delivery_id} for {role[:20] or 'nobody'}.")
+    if request.POST.get("content", "") != submission.digest_sha256:
+        raise UsageError("The delivery changed while the page was open: look at it again before signing.")
+    submission = sign_submission(delivery_id, role=role, signer=request.user.get_username())
+    if kind := next_job(submission):
+        submit_job(kind=kind, arguments={"submission": submission.pk})
+        transaction.on_commit(nudge)
+    return redirect("delivery", delivery_id)
+
+
+def may_sign(user: Visitor, submission: Submission) -> list[str]:
+    """Return the roles for which an account may still sign: its own team's, or the archive's, never both."""
+    if submission.state != Submission.State.VALID or not user.is_authenticated:
+        return []
+    held = []
+    if submission.team in list_teams(user):
+        held.append(str(SignOff.Role.TEAM))
+    if is_archive_scientist(user):
+        held.append(str(SignOff.Role.ARCHIVE))
+    if SignOff.objects.filter(submission=submission, signer__iexact=user.get_username()).exists():
+        return []
+    return [role for role in held if role in missing_signatures(submission)]
 
 
 def report_json(request: HttpRequest, delivery_id: str) -> HttpResponse:
