@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -58,6 +60,11 @@ class Wish:
     simulated: bool = False
     average: bool = False
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Wish:
+        """Take a wish from the arguments of a job, where pairs are lists."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
 
 def build_hips(files: Sequence[Path], directory: Path, wish: Wish, *, report: Report) -> dict[str, Exported]:
     """Make one HiPS for each quantity of the files below `directory`.
@@ -83,6 +90,76 @@ def build_hips(files: Sequence[Path], directory: Path, wish: Wish, *, report: Re
             shutil.rmtree(left)
         version = write_version(directory / MAPS, name, make_maps(files, wish, report=report))
     return export_all(version, directory, report=report)
+
+
+def make_part(files: Sequence[Path], directory: Path, wish: Wish, *, part: int, parts: int, report: Report) -> bool:
+    """Resample the images into one part of the sky, and keep the sums; return whether it was not there yet.
+
+    Parts are every `parts`-th block of the sky, so each host reads all the images and resamples its share of them; no
+    part needs another.
+    """
+    path = _part_path(files, directory, wish, part, parts)
+    if path.exists():
+        return False
+    if any(_is_healpix(name) for name in files):
+        raise UsageError("HEALPix maps are not resampled, so there is nothing to divide: build without --jobs.")
+    sums, facts = _sum_images(files, wish, report, chosen=lambda block: block % parts == part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        np.savez(
+            file,
+            facts=np.array(json.dumps(dataclasses.asdict(facts))),
+            cells=np.array(list(sums.blocks), dtype=np.int64),
+            sums=np.array(list(sums.blocks.values())),
+        )
+    aside.rename(path)
+    return True
+
+
+def parts_ready(files: Sequence[Path], directory: Path, wish: Wish, *, parts: int) -> bool:
+    """Whether every part of a divided build is there."""
+    return all(_part_path(files, directory, wish, part, parts).exists() for part in range(parts))
+
+
+def finish_parts(
+    files: Sequence[Path], directory: Path, wish: Wish, *, parts: int, report: Report
+) -> dict[str, Exported]:
+    """Join the parts to maps and export them; nothing is done twice.
+
+    Raises
+    ------
+    UsageError
+        If images overlap that have no variance, and the wish does not allow a plain mean.
+    """
+    name = f"{wish.name}-{_digest(files, wish)}"
+    try:
+        version = open_version(directory / MAPS, name)
+    except NotFoundError:
+        version = write_version(directory / MAPS, name, _join_parts(files, directory, wish, parts))
+    return export_all(version, directory, report=report)
+
+
+def _join_parts(
+    files: Sequence[Path], directory: Path, wish: Wish, parts: int
+) -> Iterator[tuple[SkyMap, NDArray[np.float32]]]:
+    sums: Sums | None = None
+    facts: Summed | None = None
+    for part in range(parts):
+        with np.load(_part_path(files, directory, wish, part, parts), allow_pickle=False) as stored:
+            own = Summed.from_json(json.loads(str(stored["facts"])))
+            if sums is None or facts is None:
+                sums, facts = Sums(own.order), own
+            sums.blocks |= dict(zip(stored["cells"].tolist(), stored["sums"], strict=True))
+    if sums is None or facts is None:
+        raise UsageError("A divided build has at least one part.")
+    if not sums.blocks:
+        raise UsageError("The images cover no pixel: choose a higher order.")
+    yield from _maps_of_sums(files, wish, sums, facts)
+
+
+def _part_path(files: Sequence[Path], directory: Path, wish: Wish, part: int, parts: int) -> Path:
+    return directory / MAPS / f".{wish.name}-{_digest(files, wish)}.parts" / f"{part + 1}-of-{parts}.npz"
 
 
 def export_all(version: MapVersion, directory: Path, *, report: Report) -> dict[str, Exported]:
@@ -112,10 +189,38 @@ def make_maps(files: Sequence[Path], wish: Wish, *, report: Report) -> Iterator[
     yield from _add_images(files, wish, report)
 
 
+@dataclasses.dataclass(frozen=True)
+class Summed:
+    """What the images say together, apart from their pixels."""
+
+    order: int
+    energy_kev: tuple[float, float] | None
+    instrument: str
+    quantity: str
+    unit: str
+    span_mjd_tt: tuple[float, float] | None
+    simulated: bool
+    has_variance: bool
+    has_exposure: bool
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Summed:
+        """Take it from what a part has stored, where pairs are lists."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
 def _add_images(files: Sequence[Path], wish: Wish, report: Report) -> Iterator[tuple[SkyMap, NDArray[np.float32]]]:
+    sums, facts = _sum_images(files, wish, report)
+    yield from _maps_of_sums(files, wish, sums, facts)
+
+
+def _sum_images(
+    files: Sequence[Path], wish: Wish, report: Report, *, chosen: Callable[[int], bool] | None = None
+) -> tuple[Sums, Summed]:
+    """Add the images, or what of them falls into the chosen blocks of the sky."""
     first = read_image_file(files[0], energy_kev=wish.energy_kev)
     order = wish.order if wish.order is not None else order_of_scale(first.image.scale_deg)
-    sums = Sums(order)
+    sums = Sums(order, chosen)
     spans, simulated = [], wish.simulated
     for number, path in enumerate(files, start=1):
         image = first if number == 1 else read_image_file(path, energy_kev=wish.energy_kev)
@@ -131,21 +236,26 @@ def _add_images(files: Sequence[Path], wish: Wish, report: Report) -> Iterator[t
         simulated |= image.simulated
         report(f"{number} of {len(files)}: {path.name}, {count} pixels of order {order}")
     span = (min(start for start, _ in spans), max(stop for _, stop in spans)) if len(spans) == len(files) else None
+    return sums, Summed(
+        order, wish.energy_kev or first.energy_kev, wish.instrument or first.instrument or "",
+        wish.quantity or first.quantity, first.unit if wish.unit is None else wish.unit, span, simulated,
+        first.image.variance is not None, first.image.exposure is not None,
+    )  # fmt: skip
+
+
+def _maps_of_sums(
+    files: Sequence[Path], wish: Wish, sums: Sums, facts: Summed
+) -> Iterator[tuple[SkyMap, NDArray[np.float32]]]:
     named = dataclasses.replace(
-        wish,
-        simulated=simulated,
-        energy_kev=wish.energy_kev or first.energy_kev,
-        instrument=wish.instrument or first.instrument or "",
+        wish, simulated=facts.simulated, energy_kev=facts.energy_kev, instrument=facts.instrument
     )
-    quantity = wish.quantity or first.quantity
-    unit = first.unit if wish.unit is None else wish.unit
     source = files[0].name if len(files) == 1 else f"{len(files)} images from {files[0].name} to {files[-1].name}"
-    facts = _describe(named, quantity, order, span, source)
-    yield facts(quantity, unit), sums.flux()
-    if first.image.variance is not None and quantity == "flux":
-        yield facts("variance", f"({unit})**2" if unit else ""), sums.variance()
-    if first.image.exposure is not None:
-        yield facts("exposure", "s"), sums.exposure()
+    describe = _describe(named, facts.quantity, facts.order, facts.span_mjd_tt, source)
+    yield describe(facts.quantity, facts.unit), sums.flux()
+    if facts.has_variance and facts.quantity == "flux":
+        yield describe("variance", f"({facts.unit})**2" if facts.unit else ""), sums.variance()
+    if facts.has_exposure:
+        yield describe("exposure", "s"), sums.exposure()
 
 
 def order_of_scale(scale_deg: float) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from archive.errors import ArchiveError, UsageError
+from archive.errors import ArchiveError, NotFoundError, UsageError
 from archive.faults import find_fault
 from archive.selectors import resolve_name
+from archive.skymaps import MapVersion
 from hips import services
-from hips.cutouts import Region, parse_circle
-from hips.surveys import find_surveys
+from hips.cutouts import Region, parse_circle, parse_polygon, parse_range, region_of_polygon
+from hips.properties import KEV_METRE
+from hips.surveys import Survey, find_surveys, get_survey
 
 _DEFAULT_SIZE_DEG = 10.0
 _PARAMETERS = {
-    "survey", "name", "ra", "dec", "size", "pixels", "projection", "format", "pos", "circle", "colormap", "min", "max",
-    "stretch",
+    "survey", "id", "name", "ra", "dec", "size", "pixels", "projection", "format", "pos", "circle", "polygon", "band",
+    "time", "colormap", "min", "max", "stretch",
 }  # fmt: skip
 
 
@@ -25,7 +29,7 @@ def cutout(request: HttpRequest) -> HttpResponse:
     try:
         params = _read_params(request)
         version = services.current_version()
-        opened = services.open_survey(version, params.get("survey") or _default_survey(version))
+        opened = services.open_survey(version, choose_survey(version, params))
         region = read_region(params)
         file_format = params.get("format", "fits")
         if file_format not in {"fits", "png"}:
@@ -50,14 +54,13 @@ def read_region(params: dict[str, str]) -> Region:
     projection, side = params.get("projection", "TAN").upper(), params.get("pixels", "")
     if side and not (side.isascii() and side.isdigit() and int(side[:9]) > 0):
         raise UsageError(f"pixels is {side[:40]!r}; expected a whole number above 0.")
-    ways = [way for way in ("name", "ra", "pos", "circle") if params.get(way)]
+    ways = [way for way in ("name", "ra", "pos", "circle", "polygon") if params.get(way)]
     if len(ways) != 1:
         raise UsageError(f"Say once what to cut, found {' and '.join(ways) or 'nothing'}: name, ra and dec, or pos.")
-    if ways[0] in {"pos", "circle"}:
+    if ways[0] in {"pos", "circle", "polygon"}:
         if params.get("size") or params.get("dec"):
-            raise UsageError("A circle has its own size and centre: leave size, ra and dec away.")
-        ra, dec, radius = parse_circle(params[ways[0]])
-        return Region(ra, dec, 2 * radius, projection, int(side[:9] or 0), circle=True)
+            raise UsageError("A region has its own size and centre: leave size, ra and dec away.")
+        return _read_shape(ways[0], params[ways[0]], projection, int(side[:9] or 0))
     size = _number(params, "size", _DEFAULT_SIZE_DEG)
     if ways[0] == "name":
         source = resolve_name(params["name"][:80])
@@ -78,11 +81,74 @@ def _read_params(request: HttpRequest) -> dict[str, str]:
     return params
 
 
-def _default_survey(version: services.MapVersion) -> str:
+def choose_survey(version: MapVersion, params: dict[str, str]) -> str:
+    """Map that is meant: `survey` (or `id`), and else the one flux map that `band` and `time` leave.
+
+    `band` is one or two wavelengths in metres and `time` one or two MJD, as SODA 1.0 has them (sections 3.3.4, 3.3.5);
+    ``-Inf`` and ``+Inf`` are open ends.
+
+    Raises
+    ------
+    NotFoundError
+        If no map has the band and the time.
+    UsageError
+        If several have.
+    """
+    name = params.get("survey") or params.get("id") or ""
+    if params.get("survey") and params.get("id"):
+        raise UsageError("survey and id are two names of one parameter: give one.")
+    shortest, longest = _read_interval(params, "band", "wavelengths in metres")
+    first, last = _read_interval(params, "time", "MJD")
+
+    def matches(survey: Survey) -> bool:
+        sky_map = survey.main
+        reaches = KEV_METRE / sky_map.energy_max_kev <= longest and KEV_METRE / sky_map.energy_min_kev >= shortest
+        return reaches and sky_map.tstart_mjd_tt <= last and sky_map.tstop_mjd_tt >= first
+
     surveys = find_surveys(version)
+    if name:
+        if not matches(get_survey(version, name)):
+            raise NotFoundError(f"{name[:80]} has nothing of this band or time.")
+        return name
     if not surveys:
         raise UsageError(f"Map version {version.name} holds no map to cut.")
-    return next((survey.survey_id for survey in surveys if survey.quantity == "flux"), surveys[0].survey_id)
+    fluxes = [survey.survey_id for survey in surveys if survey.quantity == "flux" and matches(survey)]
+    if not params.get("band") and not params.get("time"):
+        return fluxes[0] if fluxes else surveys[0].survey_id
+    if not fluxes:
+        raise NotFoundError("No flux map has this band and time; /hips/list tells the bands (em_min, em_max in m).")
+    if len(fluxes) > 1:
+        shown = ", ".join(fluxes[:12])
+        raise UsageError(f"{len(fluxes)} flux maps have this band and time: name one with survey=... ({shown}).")
+    return fluxes[0]
+
+
+def _read_shape(way: str, text: str, projection: str, side: int) -> Region:
+    """Region of POS, CIRCLE or POLYGON."""
+    word = text.split(maxsplit=1)[0].upper() if text.split() else ""
+    if way == "polygon" or word == "POLYGON":
+        return region_of_polygon(parse_polygon(text), projection, side)
+    if word == "RANGE" and way == "pos":
+        ra1, ra2, dec1, dec2 = parse_range(text)
+        width, height = (ra2 - ra1) % 360 or 360.0, dec2 - dec1
+        ra, dec = (ra1 + width / 2) % 360, (dec1 + dec2) / 2
+        return Region(ra, dec, max(width, height), "CAR", side, bounds=(width, dec1, dec2))
+    ra, dec, radius = parse_circle(text)
+    return Region(ra, dec, 2 * radius, projection, side, circle=True)
+
+
+def _read_interval(params: dict[str, str], name: str, what: str) -> tuple[float, float]:
+    text = params.get(name, "")
+    try:
+        ends = [float(word) for word in text.split()[:3]]
+    except ValueError:
+        ends = [math.nan]
+    if not ends:
+        return -math.inf, math.inf
+    low, high = (ends[0], ends[-1]) if len(ends) < 3 else (math.nan, math.nan)
+    if not low <= high:
+        raise UsageError(f"{name} is {text[:40]!r}; expected one or two {what}, the lower first.")
+    return low, high
 
 
 def _number(params: dict[str, str], name: str, default: float | None = None) -> float:

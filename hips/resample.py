@@ -57,10 +57,14 @@ class SkyImage:
 
 
 class Sums:
-    """Weighted sums of images on the sky at one HEALPix order, kept only where there is an image."""
+    """Weighted sums of images on the sky at one HEALPix order, kept only where there is an image.
 
-    def __init__(self, order: int) -> None:
+    With `chosen`, only in the blocks for which it holds: several hosts divide the sky.
+    """
+
+    def __init__(self, order: int, chosen: Callable[[int], bool] | None = None) -> None:
         self.order = order
+        self.chosen = chosen
         self.block_order = max(order - _BLOCK_BITS, 0)
         self.width = 1 << (order - self.block_order)
         self.blocks: dict[int, FloatArray] = {}
@@ -87,6 +91,8 @@ class Sums:
         coefficients = _prefilter(image.values)
         count = 0
         for cell in cells.tolist():
+            if self.chosen is not None and not self.chosen(cell):
+                continue
             x, y = self._image_positions(cell, image.to_pixel)
             near = _nearest(planes[0], x, y)
             (seen,) = np.nonzero(np.isfinite(near))
@@ -103,7 +109,7 @@ class Sums:
             if image.exposure is not None:
                 sums[2, seen] += _bilinear(planes[-1], x, y)
             count += seen.size
-        if count == 0:
+        if count == 0 and self.chosen is None:
             raise UsageError(f"{image.name} covers no pixel of order {self.order}: choose a higher order.")
         return count
 

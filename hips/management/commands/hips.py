@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from argparse import ArgumentParser
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 
 from archive.errors import UnavailableError
+from archive.jobs import submit_job
+from archive.tasks import nudge
 from hips import services
 from hips.addresses import TILE_FORMATS
 from hips.catalogues import RANKINGS, list_catalogues, open_catalogue
@@ -54,6 +58,10 @@ class Command(BaseCommand):
         build.add_argument("--title", default="")
         build.add_argument("--simulated", action="store_true", help="say so wherever the HiPS is seen")
         build.add_argument("--average", action="store_true", help="plain mean where images without variance overlap")
+        build.add_argument(
+            "--jobs", type=int, choices=range(1, 769), metavar="N",
+            help="divide the sky into N jobs for the workers of all hosts, which must share the directories",
+        )  # fmt: skip
         for action in (listing, export):
             action.add_argument("--map-version", help="default: the current one")
 
@@ -109,8 +117,25 @@ class Command(BaseCommand):
             span_mjd_tt=tuple(span) if span else None, unit=options["unit"], title=options["title"],
             simulated=options["simulated"], average=options["average"],
         )  # fmt: skip
+        if options["jobs"]:
+            self._submit(options["files"], options["directory"], wish, options["jobs"])
+            return
         done = build_hips(options["files"], options["directory"], wish, report=self.stdout.write)
         self.stdout.write(f"{len(done)} HiPS in {options['directory']} in {time.monotonic() - start:.1f} s")
+
+    def _submit(self, files: list[Path], directory: Path, wish: Any, parts: int) -> None:
+        """Write one job for each part of the sky and tell the workers: a Celery group whose truth is the job table."""
+        arguments = {
+            "files": [str(path.resolve()) for path in files], "directory": str(directory.resolve()),
+            "wish": dataclasses.asdict(wish), "parts": parts,
+        }  # fmt: skip
+        with transaction.atomic():
+            jobs = [submit_job(kind="hips_build", arguments=arguments | {"part": part}) for part in range(parts)]
+        for _ in jobs:
+            nudge()
+        self.stdout.write(f"{parts} jobs wait for the workers; the last one exports the HiPS to {directory}.")
+        for job in jobs:
+            self.stdout.write(str(job.job_id))
 
     def _show_progress(self, done: int, total: int) -> None:
         if sys.stderr.isatty():

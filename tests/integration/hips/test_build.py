@@ -114,3 +114,27 @@ def test_what_is_unknown_or_contradicts_is_asked_for(mosaics, tmp_path):
     assert not list(tmp_path.glob("out/*/*"))
     build_hips([bare, bare], tmp_path / "mean", Wish("a", average=True, **facts), report=str)
     assert set(tile_values(tmp_path / "mean" / "a-flux").tolist()) == {1.0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_divide_the_sky_and_give_what_one_process_gives(mosaics, tmp_path):
+    from archive.jobs import run_next_job
+    from archive.models.job import Job
+
+    build_hips(mosaics, tmp_path / "one", Wish("field"), report=str)
+    call_command("hips", "build", str(tmp_path / "many"), *map(str, mosaics), name="field", jobs=3)
+    assert run_next_job()
+    assert not (tmp_path / "many" / "field-flux").exists()  # nothing is half-published
+    while run_next_job():
+        pass
+    assert set(Job.objects.values_list("phase", flat=True)) == {Job.Phase.COMPLETED}
+    for quantity in ("flux", "exposure", "significance"):
+        one, many = (
+            {path.relative_to(where): path.read_bytes() for path in where.rglob("Npix*")}
+            for where in (tmp_path / "one" / f"field-{quantity}", tmp_path / "many" / f"field-{quantity}")
+        )
+        assert one == many
+    call_command("hips", "build", str(tmp_path / "many"), *map(str, mosaics), name="field", jobs=3)  # again: no harm
+    while run_next_job():
+        pass
+    assert set(Job.objects.values_list("phase", flat=True)) == {Job.Phase.COMPLETED}
