@@ -22,7 +22,10 @@ from vo.tap.params import Parameters, merge_parameters, single
 logger = logging.getLogger(__name__)
 
 MAX_RADIUS_DEG = 180.0
-NO_ACCOUNTS = "This archive has no accounts: all its data are public and nothing was stored.\n"
+NO_LOG_IN = (
+    "All data of this archive are public: the name and password were neither checked nor stored. "
+    "An account of this archive is used with an API token, made at /account."
+)
 
 
 def _text(message: str, status: int = 200) -> HttpResponse:
@@ -163,7 +166,7 @@ def target_resolver(_request: HttpRequest, parameters: Parameters) -> HttpRespon
 
 @_plain_errors
 def login(request: HttpRequest, _parameters: Parameters) -> HttpResponse:
-    """Accept a log-in or log-out that scripts for ISLA may begin and end with; there is nothing to log in to."""
+    """Accept a log-in or log-out that scripts for ISLA may begin and end with; nothing that it serves needs one."""
     if request.method != "POST":
-        return _text("Clients of ISLA log in and out here by POST. This archive has no accounts.", 405)
-    return _text(NO_ACCOUNTS)
+        return _text("Clients of ISLA log in and out here by POST; nothing here needs it.", 405)
+    return _text(NO_LOG_IN)

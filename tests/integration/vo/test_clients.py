@@ -90,3 +90,18 @@ def test_astroquery_s_tapplus_runs_jobs(live_server, sources, worker):
     assert job.get_phase() == "COMPLETED"
     assert list(job.get_results()["source_id"]) == ["J000000", "J000001", "J000002", "J000003"]
     assert len(service.launch_job("select top 4 source_id from integral.sources").get_results()) == 4
+
+
+@UNCLOSED
+def test_esasky_finds_catalogues_and_sources(live_server, sources):
+    from astropy.coordinates import SkyCoord
+    from astroquery.esasky import ESASkyClass
+    from astroquery.utils.tap.core import TapPlus
+
+    esasky = ESASkyClass(TapPlus(url=f"{live_server.url}/tap"))
+    assert {"INTEGRAL", "INTEGRAL-ISDC", "INTEGRAL-IBIS"} <= set(esasky.list_catalogs())
+    assert esasky.list_maps() == ["INTEGRAL"]
+    place = SkyCoord(0.0, 0.0, unit="deg")
+    found = esasky.query_region_catalogs(position=place, radius="2 deg", catalogs=["INTEGRAL"], row_limit=-1)[0]
+    sky = SkyCoord([row["ra"] for row in sources], [row["dec"] for row in sources], unit="deg")
+    assert len(found) == int((sky.separation(place).deg <= 2).sum()) > 0

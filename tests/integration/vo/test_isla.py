@@ -328,7 +328,8 @@ def test_every_recorded_request_of_real_clients_is_answered(client):
             assert kind.startswith("text/xml")
         elif entry["path"] == "/tap/tap/sync":
             assert kind.startswith("application/x-votable+xml"), (address, kind)
-            asked_badly = any(word in entry["body"] for word in ("schema.table", "descriptors", "--%2C"))
+            cut_by_the_log = entry["body"].endswith("meta.main")
+            asked_badly = cut_by_the_log or any(word in entry["body"] for word in ("schema.table", "--%2C"))
             assert response.status_code == (400 if asked_badly else 200), content
         elif entry["path"] == "/tap/tap/sync/" and response.status_code == 200:
             assert kind == "application/json"
