@@ -26,6 +26,7 @@ from ingestion.plan import Plan
 from ingestion.quarantine import copy_package, read_package
 from ingestion.read_back import read_back_release
 from ingestion.sandbox import validate_in_sandbox
+from ingestion.unpack import is_packed, unpacked
 from ingestion.validator import report_plan
 from upper_limits.services import build_current_store
 
@@ -64,8 +65,14 @@ def receive(path: Path, *, actor: str, say: Say = _silent) -> Submission:
     UsageError
         If the label cannot be read, something is no regular file, or the id was published with other content.
     """
+    if is_packed(path):
+        say(f"unpacking {path.name}")
+        with unpacked(path, settings.QUARANTINE_ROOT) as folder:
+            return receive(folder, actor=actor, say=say)
     if not path.is_dir():
-        raise UsageError(f"{path} is no folder: hand in a folder with {LABEL_NAME}, or a bag")
+        raise UsageError(
+            f"{path} is no folder: hand in a folder with {LABEL_NAME}, a bag, or one of them as tar or zip"
+        )
     try:
         label = read_label(find_package(path).payload / LABEL_NAME)
     except FormatError as error:

@@ -26,6 +26,7 @@ _NOT_RULES = {
     "views.py",
     "read_back.py",
     "quarantine.py",
+    "unpack.py",
     "rehearsal.py",
     "rehearsal_run.py",
 }
