@@ -19,6 +19,7 @@ from archive.models.product import Product, ProductFile, StoredFile
 from archive.models.release import CurrentRelease, Delivery, Release, Released
 from archive.models.source import Source, SourceName
 from archive.models.usage import Feedback, UsageCount
+from archive.models.user_table import UserTable
 
 __all__ = [
     "ApiToken",
@@ -51,6 +52,7 @@ __all__ = [
     "StoredFile",
     "Submission",
     "UsageCount",
+    "UserTable",
     "Watch",
     "Withdrawal",
 ]

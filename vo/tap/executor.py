@@ -138,7 +138,7 @@ def explain(error: Exception, timeout_s: float) -> ArchiveError:
             return QueryFailedError("a table of the query has been removed meanwhile; /tap/tables lists what there is")
         case psycopg.errors.OutOfMemory() | psycopg.errors.DiskFull() | psycopg.errors.StatementTooComplex():
             return QueryFailedError("the query needs more memory or disk than it may use; narrow it down")
-        case psycopg.OperationalError() if not getattr(error, "sqlstate", None):
+        case psycopg.OperationalError() if (getattr(error, "sqlstate", None) or "57P").startswith(("57P", "08")):
             logger.error("database out of reach: %s", error)
             return UnavailableError("the database of the archive is out of reach at the moment; try again later")
         case _:

@@ -18,7 +18,8 @@ from vo.tap.limits import result_room
 from vo.tap.own_results import is_address, read_address
 from vo.tap.params import TapRequest, merge_parameters, read_request
 from vo.tap.services import run_query
-from vo.uws.services import LOCK_QUERY, RESULT_NAME, job_directory, load_part, query_lock_key
+from vo.tap.user_tables import visible_tables
+from vo.uws.services import LOCK_QUERY, RESULT_NAME, find_account, job_directory, load_part, query_lock_key
 
 REPORT_EVERY_S = 1.0
 
@@ -47,10 +48,11 @@ def run_tap(parameters: list[list[str]]) -> dict[str, object]:
         raise RuntimeError(msg)
     request = read_request(merge_parameters((name, value) for name, value in parameters))
     room = result_room(job.owner)
-    estimated = _note_estimate(job, request)
+    kept = visible_tables(find_account(job), request.query)
+    estimated = _note_estimate(job, request) if not kept else {}
     run = Run(job.execution_duration_s, lambda connection: _hold_lock(connection, job), raise_late=True)
     contents = {p: read_address(p, job.owner) if is_address(p) else load_part(job, p) for _, p in request.uploads}
-    result = run_query(request, run, contents)
+    result = run_query(request, run, contents, kept)
     directory = job_directory(job.job_id)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     size, sha256 = _write(result.content, directory / f"{RESULT_NAME}.part", room, run.tally, estimated)

@@ -86,8 +86,15 @@ def _translate(text: str, limit: int, optional: tuple[str, ...]) -> tuple[Resolv
     return resolved, write_query(resolved, limit=limit)
 
 
-def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str, bytes] | None = None) -> Result:
-    """Start a query and return its result once the first rows are there; `contents` are the uploads by their part.
+def run_query(
+    request: TapRequest,
+    run: Run | None = None,
+    contents: Mapping[str, bytes] | None = None,
+    kept: Mapping[str, Table] | None = None,
+) -> Result:
+    """Start a query and return its result once the first rows are there.
+
+    `contents` are the uploads by their part, `kept` the tables of the account that asks, or shared with it.
 
     The database is asked for one row more than MAXREC, which tells whether the result is cut off.
 
@@ -100,11 +107,14 @@ def run_query(request: TapRequest, run: Run | None = None, contents: Mapping[str
     limit = request.maxrec + 1 if request.maxrec else 0
     if request.uploads:
         uploads = read_uploaded_tables(request.uploads, contents or {})
-        tables = {**published_tables(), **{upload.table.name: upload.table for upload in uploads}}
+        tables = {**published_tables(), **(kept or {}), **{upload.table.name: upload.table for upload in uploads}}
         resolved = resolve_query(parse_query(request.query), tables, request.query)
         statement = write_statement(resolved, limit=limit)
         inner = statement.text
         run = replace(run, prepare=_in_turn(run.prepare, lambda c: load_uploads(c, uploads, statement.covers)))
+    elif kept:
+        resolved = resolve_query(parse_query(request.query), {**published_tables(), **kept}, request.query)
+        inner = write_query(resolved, limit=limit)
     else:
         resolved, inner = translate_text(request.query, limit)
     write = _WRITERS[request.result_format.writer]

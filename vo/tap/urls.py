@@ -2,13 +2,15 @@
 
 from django.urls import include, path
 
-from vo.tap import views
+from vo.tap import user_table_views, views
 from vo.vosi import views as vosi
 
 urlpatterns = [
     path("sync", views.sync, name="tap-sync"),
     path("sync/", views.sync),
     path("", include("vo.uws.urls")),
+    path("user_tables", user_table_views.kept_tables, name="tap-user-tables"),
+    path("user_tables/<str:name>", user_table_views.kept_table, name="tap-user-table"),
     path("examples", views.examples, name="tap-examples"),
     path("capabilities", vosi.capabilities, name="tap-capabilities"),
     path("availability", vosi.availability, name="tap-availability"),

@@ -20,6 +20,7 @@ from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, TapRequest, asks_estimate
 from vo.tap.responses import base_address, protocol_view
 from vo.tap.services import preview_query, published_tables, run_query
 from vo.tap.upload_parts import check_size, read_part
+from vo.tap.user_tables import visible_tables
 
 
 def _pairs(query: object) -> list[tuple[str, str]]:
@@ -39,7 +40,8 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     if asks_estimate(parameters):
         return _estimate(tap_request, time_limit_s(request.user))
     contents = {part: read_part(request, part) for _, part in tap_request.uploads}
-    result = run_query(tap_request, Run(time_limit_s(request.user)), contents)
+    kept = visible_tables(request.user, tap_request.query)
+    result = run_query(tap_request, Run(time_limit_s(request.user)), contents, kept)
     form = tap_request.result_format
     response = StreamingHttpResponse(result.content, content_type=form.media_type)
     response["Content-Disposition"] = f'inline; filename="result.{form.extension}"'

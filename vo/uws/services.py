@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser, User
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -43,6 +44,13 @@ _waiting = threading.BoundedSemaphore(MOST_WAITING_REQUESTS)
 def account_owner(user: Visitor) -> str:
     """Return how the job table names an account."""
     return f"{_ACCOUNT}{user.pk}"
+
+
+def find_account(job: Job) -> AbstractUser | None:
+    """Return the account that a job belongs to, if it does and may still log in."""
+    if not is_of_account(job):
+        return None
+    return User.objects.filter(pk=int(job.owner.removeprefix(_ACCOUNT)), is_active=True).first()
 
 
 def is_of_account(job: Job) -> bool:
