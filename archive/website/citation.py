@@ -42,7 +42,9 @@ def acknowledgement(products: Sequence[Product], release: Release | None) -> str
         for _, author, _, page in papers({p.instrument for p in products})
     )
     which = f", release {release.name}" if release else ""
-    deliveries = Delivery.objects.filter(pk__in={p.delivery.pk for p in products}).order_by("pk")
+    deliveries = (
+        Delivery.objects.filter(pk__in={p.delivery.pk for p in products}).order_by("pk").defer("counts", "findings")
+    )
     parts = "; ".join(
         f"{d.title} ({d.team}, delivery {d.pk}{', SIMULATED data' if d.simulated else ''})" for d in deliveries
     )

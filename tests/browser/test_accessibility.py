@@ -102,7 +102,7 @@ def test_without_javascript_search_facets_table_and_basket_work(chromium, site):
     context = chromium.new_context(java_script_enabled=False, **PHONE)
     page = context.new_page()
     page.goto(site + "/tables/integral.products")
-    page.get_by_label("spectrum").check()
+    page.locator("input[name=kind][value=spectrum]").check()
     page.get_by_role("button", name="Apply").first.click()
     assert "kind=spectrum" in page.url
     assert page.locator("tbody tr").count() >= 1

@@ -128,7 +128,13 @@ def _annotated(rows: QuerySet[Source]) -> QuerySet[Source]:
 def source(request: HttpRequest, source_id: str) -> HttpResponse:
     """Show everything the archive knows of one source."""
     row = find_source(source_id)
-    products = list(current_rows(Product).filter(source_id=source_id).select_related("delivery", "release_from"))
+    # Without what is long and not shown: the findings of a delivery may be a megabyte.
+    products = list(
+        current_rows(Product)
+        .filter(source_id=source_id)
+        .select_related("delivery", "release_from")
+        .defer("metadata", "footprint", "delivery__counts", "delivery__findings")
+    )
     files = _files_by_product(products)
     sky_map = cut_map()
     series = series_groups(products)
@@ -175,7 +181,8 @@ def find_source(source_id: str) -> Source:
     NotFoundError
         If there is none.
     """
-    row = current_rows(Source).filter(source_id=source_id).select_related("delivery", "release_from").first()
+    rows = current_rows(Source).filter(source_id=source_id).select_related("delivery", "release_from")
+    row = rows.defer("delivery__counts", "delivery__findings").first()
     if row is None:
         raise NotFoundError(
             f"There is no source with the id {source_id!r} in this release; search for its name or position."
@@ -329,7 +336,7 @@ def bursts_near(ra: float, dec: float) -> list[tuple[GrbCatalogueEntry, float]]:
 def source_notebook_file(request: HttpRequest, source_id: str) -> HttpResponse:
     """Send a notebook that redraws this page."""
     row = find_source(source_id)
-    products = list(current_rows(Product).filter(source_id=source_id))
+    products = list(current_rows(Product).filter(source_id=source_id).select_related("delivery"))
     series = [product for product in products if product.kind in SERIES_KINDS]
     series.sort(key=lambda product: SERIES_KINDS.index(product.kind))
     spectra = [product for product in products if product.kind == Product.Kind.SPECTRUM]

@@ -96,3 +96,11 @@ def test_prefilter_of_cones_loses_no_row(archive, ra, dec, radius):
     place, limit = np.stack(unit_vector(ra, dec)), 4 * np.sin(np.radians(radius / 2)) ** 2
     every = current_rows(Source).values_list("source_id", "x", "y", "z")
     assert near == {name for name, *xyz in every if sum((a - b) ** 2 for a, b in zip(xyz, place, strict=True)) <= limit}
+
+
+def test_the_form_of_a_search_sends_what_the_page_understands(text):
+    page = text("/tables/integral.products")
+    form = page.split('<form method="get" class="search-page">')[1].split("</form>")[0]
+    names = set(re.findall(r'<input[^>]* name="([^"]+)"', form))
+    query = "&".join(f"{name}=" for name in sorted(names - {"kind", "instrument", "band", "simulated", "release"}))
+    assert "Crab" in text(f"/tables/integral.products?{query}&kind=spectrum")
