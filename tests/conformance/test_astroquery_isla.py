@@ -44,7 +44,7 @@ def test_astroquery_passes_its_own_remote_tests(live_server, settings, tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    remote_data: asks a server\n")
     options = ["-q", "-p", "no:django", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     if python != sys.executable:
-        options.append("--remote-data")  # of pytest-remotedata, which the other environment has
+        options.append("--remote-data=any")  # of pytest-remotedata, which the other environment has
     run = subprocess.run(
         [python, "-m", "pytest", *options, "test_isla_remote.py"],
         cwd=tmp_path,
