@@ -136,6 +136,11 @@ def docs(_: Sequence[str]) -> bool:
     return run(BIN / "sphinx-build", "-W", "--keep-going", "-q", "-E", "docs", "docs/_build/html")
 
 
+def kill(arguments: Sequence[str]) -> bool:
+    """Kills web server, workers and database at random while 200 jobs run; -- --jobs 10 --kills 3 is a short one."""
+    return run(sys.executable, "tests/deploy/kill_jobs.py", *arguments)
+
+
 CHECKS: dict[str, Check] = {
     "lint": lint,
     "types": types,
@@ -146,8 +151,9 @@ CHECKS: dict[str, Check] = {
     "integration": integration,
     "browser": browser,
     "database": database,
+    "kill": kill,
 }
-ON_REQUEST = {"database"}  # integration has run them already, on the embedded server
+ON_REQUEST = {"database", "kill"}  # integration has run the former already, on the embedded server; the latter is long
 
 
 def main(arguments: Sequence[str]) -> int:
