@@ -145,7 +145,7 @@ class Publication:
             if not source_id:
                 continue
             linked += 1
-            if product.release_from_id == self.release.number:
+            if product.release_from == self.release:
                 Product.objects.filter(pk=product.pk).update(source_id=source_id)
                 continue
             Product.objects.filter(pk=product.pk).update(release_to=self.release)

@@ -98,7 +98,7 @@ def _members(held: tarfile.TarFile) -> Iterable[tarfile.TarInfo]:
     """Yield members one by one, without keeping them all."""
     while (member := held.next()) is not None:
         yield member
-        held.members = []
+        held.members = []  # pyright: ignore[reportAttributeAccessIssue] - its types leave it out
 
 
 def _check_count(count: int) -> None:

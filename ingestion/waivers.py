@@ -107,8 +107,10 @@ def apply_waivers(findings: Iterable[Finding], waivers: tuple[Waiver, ...], toda
         if today > waiver.expires:
             message = f"the waiver of {waiver.rule} has expired and does not count any more"
             fix = "Correct the files, or agree on a new waiver with the archive."
-            place = {"path": LABEL_NAME, "column": "waivers", "found": str(waiver.expires), "fix": fix}
-            applied.append(Finding("WAIVER-EXPIRED", "warning", message, **place))
+            found = str(waiver.expires)
+            applied.append(
+                Finding("WAIVER-EXPIRED", "warning", message, path=LABEL_NAME, column="waivers", found=found, fix=fix)
+            )
         elif waiver not in used:
             message = f"nothing breaks the rule {waiver.rule} in {waiver.files}: the waiver is not needed"
             fix = "Take the waiver out."

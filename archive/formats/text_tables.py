@@ -32,7 +32,7 @@ def read_ecsv(path: Path, content: str) -> Table:
     header = _ecsv_header(
         "".join(line[2:] for line in lines[1:count] if line.startswith("# ") and line.strip() != "# ---")
     )
-    delimiter = header.get("delimiter", " ")
+    delimiter = str(header.get("delimiter", " "))
     columns = header.get("datatype")
     if (
         delimiter not in {" ", ","}

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -50,7 +51,7 @@ def unit_in_vounits(spelling: str) -> str | None:
         warnings.simplefilter("ignore", units.UnitsWarning)  # "erg is deprecated": the field uses it
         for dialect in _DIALECTS:
             try:
-                return units.Unit(spelling, format=dialect, parse_strict="raise").to_string("vounit")
+                return units.Unit(spelling, format=dialect).to_string("vounit")
             except (ValueError, TypeError):
                 continue
     return None
@@ -104,8 +105,9 @@ def read(path: Path) -> Content:
 
 
 def _column(hdu: fits.BinTableHDU, number: int, label: str, findings: Findings) -> TableColumnFacts:
-    column = hdu.columns[number - 1]
-    spelling = (column.unit or "").strip()
+    columns: Any = hdu.columns
+    column = columns[number - 1]
+    spelling = str(column.unit or "").strip()
     ucd = headers.text(hdu.header, f"TUCD{number}") or ""
     description = headers.text(hdu.header, f"TCOMM{number}") or ""
     place = {"hdu": label, "column": column.name}

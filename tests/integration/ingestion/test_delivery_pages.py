@@ -29,7 +29,8 @@ class Checker(HTMLParser):
         self.open, self.scripts = [], 0
 
     def handle_starttag(self, tag, attrs):
-        self.scripts += tag == "script" and "src" not in dict(attrs)  # the archive has its own in files
+        is_data = dict(attrs).get("type") == "application/ld+json"
+        self.scripts += tag == "script" and "src" not in dict(attrs) and not is_data
         if tag not in {"meta", "link", "input", "img", "br", "hr", "path"}:
             self.open.append(tag)
 
