@@ -22,7 +22,7 @@ from upper_limits.flux import (
     energy_flux_per_photon_flux,
 )
 from upper_limits.statistics import (
-    bayesian_upper_limit,
+    bayesian_upper_limits,
     classical_upper_bound,
     detectability_limit,
     is_detection,
@@ -60,7 +60,13 @@ COLUMNS = (
     Column("message", "char", "", "meta.note", "What to know about this row; empty when nothing"),
     Column("upper_limit", "double", "map", "phot.flux;stat.max", "Bayesian upper limit (flat prior, flux >= 0)"),
     Column("flux", "double", "map", "phot.flux", "Flux fitted at the position; may be negative"),
-    Column("flux_error", "double", "map", "stat.error;phot.flux", "One sigma: sqrt(variance) * noise_factor * k_sys"),
+    Column(
+        "flux_error",
+        "double",
+        "map",
+        "stat.error;phot.flux",
+        "One sigma: sqrt(variance * (noise_factor * k_sys)**2 + bright_term**2)",
+    ),
     Column("significance", "double", "", "stat.snr;phot.flux", "flux / flux_error"),
     Column("classical_bound", "double", "map", "phot.flux;stat.max", "flux + z * flux_error; may be negative"),
     Column(
@@ -77,6 +83,10 @@ COLUMNS = (
     Column("variance", "double", "map2", "stat.variance;phot.flux", "Statistical variance of the nearest pixel"),
     Column("noise_factor", "double", "", "stat.error", "Growth of the error by the PSF fit at this position"),
     Column("k_sys", "double", "", "stat.error.sys", "Local systematic factor of the noise, >= 1"),
+    Column(
+        "bright_term", "double", "map", "stat.error.sys", "Error added by sources > 100 mCrab within 12 deg; 0 = none"
+    ),
+    Column("near_bright", "boolean", "", "meta.code", "True: a source above 100 mCrab lies within 12 deg"),
     Column("exposure_s", "double", "s", "time.duration;obs.exposure", "Effective exposure of the nearest pixel"),
     Column("tstart_mjd_tt", "double", "d", "time.start", "First day of the map, MJD (TT)"),
     Column("tstop_mjd_tt", "double", "d", "time.end", "Last day of the map, MJD (TT)"),
@@ -88,7 +98,7 @@ COLUMNS = (
 )
 
 FORMULA = {
-    "error": "s = sqrt(variance) * noise_factor * k_sys",
+    "error": "s = sqrt(variance * (noise_factor * k_sys)**2 + bright_term**2)",
     "upper_limit": "F - s * ndtri((1 - CL) * ndtr(F / s)), CL one-sided; flat prior on F >= 0; equal to the CLs limit",
     "classical_bound": "F + ndtri(CL) * s",
     "sensitivity": "threshold_sigma * s",
@@ -165,7 +175,7 @@ def compute_rows(
     conversions = [plan_conversion(totals.bands[number], options) for number in chosen]
     to_mcrab = np.array([conversion.to_mcrab for conversion in conversions])
     to_erg = np.array([conversion.to_erg for conversion in conversions])
-    limit = bayesian_upper_limit(flux, error, confidence=options.confidence)
+    limit = bayesian_upper_limits(flux, error, confidence=options.confidence)
     shape = flux.shape
     return {
         "flux": flux,
@@ -184,6 +194,8 @@ def compute_rows(
         "variance": readings.variance[:, pick],
         "noise_factor": np.where(np.isfinite(flux), readings.noise_factor[:, pick], np.nan),
         "k_sys": readings.k_sys[:, pick],
+        "bright_term": np.where(np.isfinite(flux), readings.bright_term[:, pick], np.nan),
+        "near_bright": readings.bright_term[:, pick] > 0.0,
         "exposure_s": readings.exposure_s[:, pick],
         "ipix": np.broadcast_to(readings.ipix[:, None], shape),
         "detection": is_detection(flux, error, threshold_sigma=options.threshold_sigma),

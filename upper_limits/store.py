@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from archive.errors import NotFoundError, StorageError
 from archive.healpix import ipix_nested
 from archive.skymaps import MANIFEST, MapVersion, SkyMap
+from upper_limits.bright import bright_term, bright_threshold, find_bright
 from upper_limits.readout import (
     INSTRUMENT_FWHM_ARCMIN,
     Pixels,
@@ -67,7 +68,8 @@ class BandTotals:
 class Readings:
     """What the maps of an instrument say at n positions; arrays (n, n_band) but `ipix` (n,). NaN = not observed.
 
-    `variance` is that of the nearest pixel; the error of `flux` is sqrt(variance) * noise_factor * k_sys.
+    `variance` is that of the nearest pixel; the error of `flux` is
+    sqrt(variance * (noise_factor * k_sys)**2 + bright_term**2).
     """
 
     ipix: IntArray
@@ -76,16 +78,23 @@ class Readings:
     exposure_s: FloatArray
     k_sys: FloatArray
     noise_factor: FloatArray
+    bright_term: FloatArray
 
     @property
     def error(self) -> FloatArray:
         """One-sigma error with every factor in it, unit of the flux."""
-        return np.sqrt(self.variance) * self.noise_factor * self.k_sys
+        error = np.sqrt(self.variance)
+        error *= self.noise_factor
+        error *= self.k_sys
+        return np.hypot(error, self.bright_term) if self.bright_term.any() else error
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The totals of one instrument: description and arrays."""
+    """The totals of one instrument: description and arrays.
+
+    `bright_term` (n_cell, n_band) follows from `bright`: band number, ICRS degrees and flux of sources > 100 mCrab.
+    """
 
     instrument: str
     readout: Readout
@@ -93,6 +102,8 @@ class Totals:
     bands: tuple[BandTotals, ...]
     values: Float32Array
     k_sys: Float32Array
+    bright_term: Float32Array
+    bright: tuple[tuple[int, float, float, float], ...] = ()
 
     def read(self, ra: ArrayLike, dec: ArrayLike) -> Readings:
         """Read all bands at positions in ICRS degrees, (n,); NaN where nothing was observed."""
@@ -108,6 +119,7 @@ class Totals:
             at_nearest[:, 2 * n_band :],
             np.take(self.k_sys, cells, axis=0).astype(np.float64),
             factor,
+            np.take(self.bright_term, cells, axis=0).astype(np.float64),
         )
 
     def read_one(self, ra: float, dec: float) -> Readings:
@@ -118,6 +130,7 @@ class Totals:
             return self.read([ra], [dec])
         order, n_band = self.readout.order, len(self.bands)
         ipix = ipix_nested(order, ra, dec)
+        cell = ipix >> (2 * (order - self.cell_order))
         row = self.values[ipix].astype(np.float64)[None, :]
         weight = nearest_weight(self.readout, ipix, ra, dec)
         return Readings(
@@ -125,8 +138,9 @@ class Totals:
             row[:, :n_band] * weight,
             row[:, n_band : 2 * n_band],
             row[:, 2 * n_band :],
-            self.k_sys[ipix >> (2 * (order - self.cell_order))].astype(np.float64)[None, :],
+            self.k_sys[cell].astype(np.float64)[None, :],
             np.full((1, n_band), weight),
+            self.bright_term[cell].astype(np.float64)[None, :],
         )
 
     def _fit(self, pixels: Pixels, nearest_flux: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -247,7 +261,11 @@ def _open_totals(path: Path, name: str, entry: dict[str, object], *, verify: boo
             raise StorageError(f"{trouble} is not what was written (its SHA-256 differs)")
         arrays.append(np.asarray(array))  # still mapped, but without the cost of memmap's class at each reading
     readout = plan_readout(order, float(entry["fwhm_deg"]))  # pyright: ignore[reportArgumentType]
-    return Totals(str(entry["instrument"]), readout, cell_order, bands, arrays[0], arrays[1])
+    bright = tuple((int(one[0]), float(one[1]), float(one[2]), float(one[3])) for one in entry.get("bright", ()))  # pyright: ignore[reportGeneralTypeIssues]
+    term = np.zeros((12 << (2 * cell_order), len(bands)), dtype=np.float32)
+    for number in {one[0] for one in bright}:
+        term[:, number] = bright_term(np.array([one[1:] for one in bright if one[0] == number]), cell_order)
+    return Totals(str(entry["instrument"]), readout, cell_order, bands, arrays[0], arrays[1], term, bright)
 
 
 def _write_arrays(aside: Path, maps: MapVersion, digest: str, report: Callable[[str], None]) -> None:
@@ -260,7 +278,7 @@ def _write_arrays(aside: Path, maps: MapVersion, digest: str, report: Callable[[
     for number, ((instrument, order, fwhm_deg), planes) in enumerate(groups.items()):
         cell_order = min(max(order - CELL_ORDERS_DOWN, 0), MAX_CELL_ORDER)
         report(f"{instrument}, order {order}: {', '.join(flux.band for flux, _, _ in planes)} keV")
-        values, k_sys, bands = _fill(aside / f"total-{number}.npy", maps, planes, cell_order, notes)
+        values, k_sys, bands, bright = _fill(aside / f"total-{number}.npy", maps, planes, cell_order, notes)
         np.save(aside / f"ksys-{number}.npy", k_sys, allow_pickle=False)
         entries.append(
             {
@@ -270,6 +288,7 @@ def _write_arrays(aside: Path, maps: MapVersion, digest: str, report: Callable[[
                 "cell_order": cell_order,
                 "fwhm_deg": fwhm_deg,
                 "bands": [asdict(band) for band in bands],
+                "bright": bright,
                 "total_sha256": _sha256(values),
                 "ksys_sha256": _sha256(aside / f"ksys-{number}.npy"),
             }
@@ -312,12 +331,12 @@ def _group_bands(maps: MapVersion) -> tuple[dict[tuple[str, int, float], list[Pl
 
 def _fill(
     path: Path, maps: MapVersion, planes: list[Planes], cell_order: int, notes: list[str]
-) -> tuple[Path, Float32Array, list[BandTotals]]:
+) -> tuple[Path, Float32Array, list[BandTotals], list[tuple[int, float, float, float]]]:
     n_band, order = len(planes), planes[0][0].order
     shape = (12 << (2 * order), 3 * n_band)
     values = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     k_sys = np.empty((12 << (2 * cell_order), n_band), dtype=np.float32)
-    bands = []
+    bands, bright = [], []
     for column, (flux_map, variance_map, exposure_map) in enumerate(planes):
         flux, variance = maps.values(flux_map), maps.values(variance_map)
         observed = np.isfinite(flux) & (np.nan_to_num(variance, nan=0.0) > 0.0)
@@ -331,6 +350,14 @@ def _fill(
         significance = np.full(shape[0], np.nan)
         significance[observed] = flux[observed] / np.sqrt(variance[observed], dtype=np.float64)
         k_sys[:, column] = systematic_factor(significance, order, cell_order)
+        threshold = bright_threshold(flux_map.unit, flux_map.energy_min_kev, flux_map.energy_max_kev)
+        if threshold is None:
+            notes.append(
+                f"{flux_map.map_id}: bright sources are not known, its unit {flux_map.unit!r} is not the Crab's"
+            )
+        else:
+            found = find_bright(values[:, column], significance, order, threshold)
+            bright += [(column, *map(float, one)) for one in found]
         bands.append(
             BandTotals(
                 flux_map.band,
@@ -345,7 +372,7 @@ def _fill(
             )
         )
     values.flush()
-    return path, k_sys, bands
+    return path, k_sys, bands, bright
 
 
 def _put_in_place(aside: Path, target: Path) -> None:

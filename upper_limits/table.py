@@ -112,6 +112,7 @@ def _block(
         block[name] = np.full(shape, np.nan)
     block["ipix"] = np.full(shape, -1)
     block["detection"] = np.zeros(shape, dtype=np.bool_)
+    block["near_bright"] = np.zeros(shape, dtype=np.bool_)
     for name, values in rows.items():
         block[name][good] = values
     bands = [one.totals.bands[number] for number in one.numbers]

@@ -182,7 +182,7 @@ for row in answer["results"]:
         print(row["instrument"], row["band"], row["status"], row["message"])
         continue
     # every number is made from the ingredients in the same row
-    error = sqrt(row["variance"]) * row["noise_factor"] * row["k_sys"]
+    error = sqrt(row["variance"] * (row["noise_factor"] * row["k_sys"]) ** 2 + row["bright_term"] ** 2)
     limit = row["flux"] - error * ndtri_exp(log1p(-confidence) + log_ndtr(row["flux"] / error))
     assert abs(limit / row["upper_limit"] - 1) < 1e-6
     print(

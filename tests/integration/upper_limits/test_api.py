@@ -35,7 +35,7 @@ def test_one_position_gives_every_band_with_its_ingredients(client, limits):
     described = {column["name"] for column in answer["columns"]}
     for row in answer["results"]:
         assert set(row) == described
-        error = math.sqrt(row["variance"]) * row["noise_factor"] * row["k_sys"]
+        error = math.sqrt(row["variance"] * (row["noise_factor"] * row["k_sys"]) ** 2 + row["bright_term"] ** 2)
         assert row["flux_error"] == pytest.approx(error)
         limit = bayesian_upper_limit(row["flux"], error, confidence=answer["confidence_one_sided"])
         assert row["upper_limit"] == row["upper_limit_mcrab"] == pytest.approx(float(limit))
