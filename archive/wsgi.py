@@ -32,13 +32,13 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     size = body.tell()
     body.seek(0)
     environ = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(size)}
-    return _answer(environ, start_response, body)
+    # Called here and not inside a generator: granian takes status and headers as soon as this function returns.
+    return _closing_after(_django(environ, start_response), body)
 
 
-def _answer(environ: dict[str, Any], start_response: Callable[..., Any], body: IO[bytes]) -> Iterator[bytes]:
-    """Answer, and close the body that was read aside."""
+def _closing_after(answer: Iterable[bytes], body: IO[bytes]) -> Iterator[bytes]:
+    """Pass the answer on, then close the body that was read aside."""
     with body:
-        answer = _django(environ, start_response)
         try:
             yield from answer
         finally:

@@ -43,3 +43,24 @@ def test_too_long_a_chunked_body_is_refused(monkeypatch):
     status, content = ask(b"x" * 200_000)
     assert status.startswith("413")
     assert b"more than 1000 bytes" in content
+
+
+def test_the_status_is_there_before_the_answer_is_read():
+    """Granian takes it when the application returns; inside of a generator it would be too late, and 200."""
+    from archive.wsgi import application
+
+    started = []
+    body = b"REQUEST=doQuery&LANG=ADQL&QUERY=SELECT"
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/tap/sync",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.url_scheme": "http",
+    }
+    answer = application(environ, lambda status, _: started.append(status))
+    assert started == ["400 Bad Request"]
+    assert b"QUERY_STATUS" in b"".join(answer)
