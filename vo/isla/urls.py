@@ -10,7 +10,7 @@ urlpatterns = [
     path("data", views.data, name="isla-data"),
     path("data/", views.data),
     path("login", views.login, name="isla-login"),
-    path("logout", views.login, name="isla-logout"),
+    path("logout", views.logout, name="isla-logout"),
     path("servlet/target-resolver", views.target_resolver, name="isla-resolver"),
     path("servlet/target-resolver/", views.target_resolver),
 ]

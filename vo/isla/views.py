@@ -6,6 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 
 import orjson
+from allauth.account.adapter import get_adapter
+from django.contrib import auth
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -22,10 +25,6 @@ from vo.tap.params import Parameters, merge_parameters, single
 logger = logging.getLogger(__name__)
 
 MAX_RADIUS_DEG = 180.0
-NO_LOG_IN = (
-    "All data of this archive are public: the name and password were neither checked nor stored. "
-    "An account of this archive is used with an API token, made at /account."
-)
 
 
 def _text(message: str, status: int = 200) -> HttpResponse:
@@ -165,8 +164,39 @@ def target_resolver(_request: HttpRequest, parameters: Parameters) -> HttpRespon
 
 
 @_plain_errors
-def login(request: HttpRequest, _parameters: Parameters) -> HttpResponse:
-    """Accept a log-in or log-out that scripts for ISLA may begin and end with; nothing that it serves needs one."""
+def login(request: HttpRequest, parameters: Parameters) -> HttpResponse:
+    """Log in to an account of this archive, as ISLA's clients do: form fields `username` and `password`.
+
+    Nothing that is published needs it; an account sees its own jobs and tables. No token of a form can be asked of
+    these clients, so a request that a browser sends from another site is refused.
+    """
+    _need_own_post(request)
+    try:
+        user = get_adapter(request).authenticate(
+            request, username=_need(parameters, "USERNAME"), password=_need(parameters, "PASSWORD")
+        )
+    except ValidationError as error:  # too many attempts
+        return _text(" ".join(error.messages), 429)
+    if user is None:
+        return _text(
+            "No account of this archive has this name and password. Nothing that is published needs one: "
+            "leave the log-in out, or open an account at /account/signup.",
+            401,
+        )
+    auth.login(request, user)
+    return _text(f"Logged in as {user.get_username()}.")
+
+
+@_plain_errors
+def logout(request: HttpRequest, _parameters: Parameters) -> HttpResponse:
+    """End the session, if there is one."""
+    _need_own_post(request)
+    auth.logout(request)
+    return _text("Logged out.")
+
+
+def _need_own_post(request: HttpRequest) -> None:
     if request.method != "POST":
-        return _text("Clients of ISLA log in and out here by POST; nothing here needs it.", 405)
-    return _text(NO_LOG_IN)
+        raise UsageError(f"{request.method} is not allowed here; clients log in and out by POST")
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        raise UsageError("another site sent this request through a browser; log in at /account/login")

@@ -299,12 +299,39 @@ def test_an_unreachable_sesame_is_said(client, settings):
     assert b"Sesame cannot be reached" in reply.content
 
 
-def test_login_and_logout_without_accounts(client):
-    for name in ("login", "logout"):
-        reply = client.post(f"/tap/{name}?TAPCLIENT=ASTROQUERY", {"username": "a", "password": "b"})
-        assert reply.status_code == 200
+@pytest.mark.django_db
+def test_login_and_logout_of_an_account(client):
+    from django.contrib.auth.models import User
+    from django.core.cache import cache
+
+    cache.clear()  # where attempts are counted
+    User.objects.create_user("ada", password="crab-nebula-1054")
+    for form in ({"username": "ada", "password": "b"}, {"username": "nobody", "password": "b"}):
+        reply = client.post("/tap/login?TAPCLIENT=ASTROQUERY", form)
+        assert reply.status_code == 401
         assert not reply.cookies
-    assert client.get("/tap/login").status_code == 405
+    assert client.post("/tap/login", {"username": "ada"}).status_code == 400
+    reply = client.post("/tap/login?TAPCLIENT=ASTROQUERY", {"username": "ada", "password": "crab-nebula-1054"})
+    assert (reply.status_code, reply.content) == (200, b"Logged in as ada.\n")
+    assert "_auth_user_id" in client.session
+    assert client.post("/tap/logout?TAPCLIENT=ASTROQUERY").status_code == 200
+    assert "_auth_user_id" not in client.session
+    assert client.get("/tap/login").status_code == 400
+
+
+@pytest.mark.django_db
+def test_guessing_passwords_is_slowed_down(client):
+    from django.core.cache import cache
+
+    cache.clear()
+    form = {"username": "ada", "password": "guess"}
+    statuses = {client.post("/tap/login", form).status_code for _ in range(15)}
+    assert statuses == {401, 429}
+
+
+def test_another_site_cannot_log_a_visitor_in(client):
+    reply = client.post("/tap/login", {"username": "a", "password": "b"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert reply.status_code == 400
 
 
 def requests_of_real_clients():
