@@ -32,6 +32,12 @@ def _refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_outside)
 
 
+@pytest.fixture(autouse=True)
+def _counts_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute after the last time, a request would write the counts of use: tests without a database would fail."""
+    monkeypatch.setattr("archive.usage.FLUSH_EVERY_S", float("inf"))
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """Root of the source tree."""
