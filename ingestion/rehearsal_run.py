@@ -1,16 +1,23 @@
-"""The rehearsal through all gates: submit, sign, publish, roll back, publish again, and count what is served."""
+"""The rehearsal through all gates: submit, sign, publish, roll back, publish again, and compare what is served."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from django.db import connection
+from psycopg import sql
+
 from archive.errors import UsageError
+from archive.models import Released
 from archive.selectors import current_release, current_rows
 from archive.services import released_models, roll_back_to
 from ingestion import gates
 from ingestion.rehearsal import Rehearsed, prepare_deliveries
 
 Say = Callable[[str], None]
+# What tells releases and deliveries apart, and so differs when the same rows are published again.
+NOT_COMPARED = {"id", "release_from_id", "release_to_id", "delivery_id"}
 
 
 def rehearse(data: Path, work: Path, say: Say) -> list[str]:
@@ -28,7 +35,7 @@ def rehearse(data: Path, work: Path, say: Say) -> list[str]:
     if left:
         raise UsageError(f"ingestion/rehearsal.yaml names no delivery for {', '.join(left)}")
     lines += [_hand_in(one, say) for one in first]
-    served = count_served()
+    served, content = count_served(), digest_served()
     newest = _current_name()
     oldest = gates.find_submission(first[0].delivery_id).release
     if oldest is None:
@@ -40,7 +47,10 @@ def rehearse(data: Path, work: Path, say: Say) -> list[str]:
     lines += [_hand_in(one, say) for one in again]
     if (now := count_served()) != served:
         raise UsageError(f"published again, the archive serves {_words(now)}, and before it served {_words(served)}")
+    if changed := sorted(name for name, digest in digest_served().items() if content.get(name) != digest):
+        raise UsageError(f"published again, the archive serves other rows than before of {', '.join(changed)}")
     lines.append(f"published again as {_current_name()}, the same as {newest}: {_words(served)}")
+    lines += [f"rows equal before and after: {name}, SHA-256 {digest}" for name, digest in content.items()]
     return lines
 
 
@@ -65,7 +75,9 @@ def _hand_in(delivery: Rehearsed, say: Say) -> str:
     left_out = f", refused and left out: {', '.join(one.name for one in delivery.refused)}" if delivery.refused else ""
     release = submission.release.name if submission.release else "no release"
     seconds = f"{time.monotonic() - began:.1f} s, {time.process_time() - cpu:.1f} CPU s"
-    return f"{delivery.delivery_id}: {files}, {gates.State(submission.state).label}, {release}, {seconds}{left_out}"
+    fetched = f"{(submission.verification or {}).get('files_fetched', 0)} files fetched by URL"
+    state = gates.State(submission.state).label
+    return f"{delivery.delivery_id}: {files}, {state}, {release}, {fetched}, {seconds}{left_out}"
 
 
 def _current_name() -> str:
@@ -77,6 +89,38 @@ def count_served() -> dict[str, int]:
     """Return how many rows of each table the current release has."""
     counts = {model.__name__: current_rows(model).count() for model in released_models()}
     return {name: count for name, count in counts.items() if count}
+
+
+def digest_served() -> dict[str, str]:
+    """Return SHA-256 of the content of each table in the current release: every value but the numbers of `NOT_COMPARED`.
+
+    Rows are taken in the order of their text, so that neither the order of arrival nor row numbers matter.
+    """
+    release = current_release()
+    digests = {}
+    for model in released_models() if release else []:
+        if held := _digest_rows(model, release.number):
+            digests[model.__name__] = held
+    return digests
+
+
+def _digest_rows(model: type[Released], release: int) -> str:
+    columns = [field.column for field in model._meta.concrete_fields if field.column not in NOT_COMPARED]
+    statement = sql.SQL(
+        "COPY (SELECT r::text FROM (SELECT {columns} FROM {table} "
+        "WHERE release_from_id <= {release} AND (release_to_id IS NULL OR release_to_id > {release})) r "
+        'ORDER BY r::text COLLATE "C") TO STDOUT'
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        table=sql.Identifier(model._meta.db_table),
+        release=sql.Literal(release),
+    )
+    digest, is_empty = hashlib.sha256(), True
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in copy:
+            digest.update(block)
+            is_empty = False
+    return "" if is_empty else digest.hexdigest()
 
 
 def _words(counts: dict[str, int]) -> str:
