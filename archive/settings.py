@@ -226,6 +226,7 @@ JOBS = {
     "fixity": "ingestion.jobs.sweep_fixity",
     "tap": "vo.tap.jobs.run_tap",
     "build_epochs": "upper_limits.jobs.build_epochs",
+    "upper_limits": "upper_limits.jobs.answer_list",
     "hips_build": "hips.jobs.build_part",
 }
 

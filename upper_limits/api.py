@@ -11,12 +11,10 @@ from rest_framework.views import APIView
 
 from archive.errors import TooLargeError, UsageError
 from upper_limits import binary, bodies, columnar, epoch_services, services
+from upper_limits.documents import CONTENT_TYPE_OF, FILE_ENDINGS, ROW_WRITERS, write_document
 from upper_limits.params import MAX_BODY_BYTES, LimitRequest, read_healpix_order, read_json_targets, read_request
 from upper_limits.positions import Target
-from upper_limits.writers import CONTENT_TYPES, WRITERS, write_json_columns
 
-ROW_WRITERS = WRITERS | {"json_columns": write_json_columns}
-CONTENT_TYPE_OF = CONTENT_TYPES | columnar.CONTENT_TYPES | binary.CONTENT_TYPES
 _ACCEPTED = {
     "text/csv": "csv",
     "application/x-votable+xml": "votable",
@@ -24,16 +22,6 @@ _ACCEPTED = {
     "application/fits": "fits",
     columnar.CONTENT_TYPES["arrow"]: "arrow",
     columnar.CONTENT_TYPES["parquet"]: "parquet",
-}
-FILE_ENDINGS = {
-    "csv": "csv",
-    "votable": "vot",
-    "votable_td": "vot",
-    "fits": "fits",
-    "arrow": "arrows",
-    "parquet": "parquet",
-    "json": "json",
-    "json_columns": "json",
 }
 _SHOWN_IN_THE_BROWSER = {"json", "json_columns"}
 _LIST_TYPES = {
@@ -99,20 +87,7 @@ def _stream(asked: LimitRequest) -> tuple[str, Iterator[bytes]]:
         write = columnar.COLUMNAR_WRITERS.get(form) or ROW_WRITERS[form]
         return epochs.store.name, write(head, rows, epochs.columns)
     found = services.answer(asked)
-    return found.store.map_version, services_document(found, form)
-
-
-def services_document(found: services.Answer, form: str) -> Iterator[bytes]:
-    """Yield the document of an answer in one of the formats."""
-    head, fields = services.describe(found), found.columns
-    if form in columnar.COLUMNAR_WRITERS:
-        return columnar.COLUMNAR_WRITERS[form](head, services.iter_arrays(found), fields)
-    if form in {"votable", "fits"}:
-        write = binary.write_fits if form == "fits" else binary.write_binary2
-        return write(head, services.iter_arrays(found), fields, services.describe_widths(found))
-    if form == "json_columns":
-        return write_json_columns(head, services.iter_arrays(found), fields)
-    return WRITERS[form](head, services.iter_rows(found), fields)
+    return found.store.map_version, write_document(found, form)
 
 
 def _accepted_format(accept: str) -> str:

@@ -21,7 +21,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 View = Callable[..., HttpResponse]
 
 
-def _json(content: object, status: int = 200) -> HttpResponse:
+def json_answer(content: object, status: int = 200) -> HttpResponse:
+    """Answer with JSON."""
     return HttpResponse(orjson.dumps(content), content_type="application/json", status=status)
 
 
@@ -34,7 +35,7 @@ def door(view: View) -> View:
         try:
             response = view(request, *args, **kwargs)
         except ArchiveError as error:
-            response = _json({"error": str(error), "limits": []}, find_fault(error).status)
+            response = json_answer({"error": str(error), "limits": []}, find_fault(error).status)
         response["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -57,7 +58,7 @@ def hiligt(request: HttpRequest) -> HttpResponse:
     rows = _rows(parameters)
     if form == "json":
         records = compatible.hiligt_records(rows, asked.get("label", ""), float(n_sigma))
-        return _json(records) if records else HttpResponse(b"", content_type="application/json")
+        return json_answer(records) if records else HttpResponse(b"", content_type="application/json")
     text = compatible.hiligt_csv(rows, float(n_sigma))
     return HttpResponse(text, content_type=f"text/{'csv' if form == 'csv' else 'plain'}; charset=utf-8")
 
@@ -69,14 +70,14 @@ def rapidxmm(request: HttpRequest) -> HttpResponse:
     ra, dec = compatible.read_semicolons(request.GET.get("ra", ""), request.GET.get("dec", ""), MAX_POSITIONS)
     places = as_positions([Target("", *pair) for pair in zip(ra, dec, strict=True)])
     answers = [_rows({"confidence": [confidence]}, places) for confidence in ("0.8413", "0.9772", "0.9986")]
-    return _json(compatible.rapidxmm_records(answers, len(answers[0]) // len(places)))
+    return json_answer(compatible.rapidxmm_records(answers, len(answers[0]) // len(places)))
 
 
 @door
 @require_GET
 def erosita_pixel(request: HttpRequest, band: str, healpix: int) -> HttpResponse:
     """eROSITA-DE's address of one pixel (nested, ICRS, order 16) and band."""
-    return _json({band: _erosita(band, [healpix])})
+    return json_answer({band: _erosita(band, [healpix])})
 
 
 @door
@@ -86,7 +87,7 @@ def erosita_pixels(request: HttpRequest, band: str) -> HttpResponse:
     content = _body(request)
     if not isinstance(content, list) or not all(type(one) is int for one in content):
         raise UsageError("the body is not a JSON list of HEALPix indices (nested, ICRS, order 16)")
-    return _json({band: _erosita(band, content)})
+    return json_answer({band: _erosita(band, content)})
 
 
 @door
@@ -104,7 +105,7 @@ def erosita_service(request: HttpRequest) -> HttpResponse:
         places = as_positions([_target(asked[number]) for number in numbers])
         for number, record in zip(numbers, _records(band, places), strict=True):
             limits[number] = record
-    return _json({"error": None, "limits": limits})
+    return json_answer({"error": None, "limits": limits})
 
 
 def _target(one: dict[str, object]) -> Target:

@@ -1,6 +1,12 @@
 """What the job table may run of this package; see `settings.JOBS`."""
 
+from upper_limits import list_services
 from upper_limits.epoch_services import build_current_history
+
+
+def answer_list(job_id: str, parameters: dict[str, list[str]]) -> dict[str, object]:
+    """Answer a list of positions as a job; see `upper_limits.list_services`."""
+    return list_services.answer_list(job_id, parameters)
 
 
 def build_epochs(kind: str = "mosaic") -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from upper_limits import compatible_views, region_views, views
+from upper_limits import compatible_views, list_views, region_views, views
 from upper_limits.api import UpperLimits
 
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("api/v1/upper-limits/region", region_views.region, name="upper-limits-region"),
     path("api/v1/upper-limits/coverage", region_views.coverage, name="upper-limits-coverage"),
     path("api/v1/upper-limits/sensitivity", region_views.sensitivity, name="upper-limits-sensitivity"),
+    path("api/v1/upper-limits/jobs", list_views.jobs, name="upper-limits-jobs"),
+    path("api/v1/upper-limits/jobs/<uuid:job_id>", list_views.job, name="upper-limits-job"),
+    path("api/v1/upper-limits/jobs/<uuid:job_id>/result", list_views.result, name="upper-limits-job-result"),
     path("ULSservice_passthru", compatible_views.hiligt, name="hiligt"),
     path("nxsa-sl/servlet/get-uls", compatible_views.rapidxmm, name="rapidxmm"),
     path("servlet/get-uls", compatible_views.rapidxmm),
