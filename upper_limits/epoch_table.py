@@ -11,7 +11,7 @@ from upper_limits.limits import BAD, COLUMNS, DETECTION, LIMIT, OUTSIDE, Column,
 from upper_limits.params import EpochChoice
 from upper_limits.positions import Target
 from upper_limits.statistics import (
-    bayesian_upper_limit,
+    bayesian_upper_limits,
     chi2_of_constancy,
     classical_upper_bound,
     combine_epochs,
@@ -205,7 +205,7 @@ def _numbers(
     flux: FloatArray, error: FloatArray, history: History, number: int, options: Options
 ) -> dict[str, list[object]]:
     conversion = plan_conversion(history.bands[number], options)
-    limit = bayesian_upper_limit(flux, error, confidence=options.confidence)
+    limit = bayesian_upper_limits(flux, error, confidence=options.confidence)
     detected = is_detection(flux, error, threshold_sigma=options.threshold_sigma)
     low, high = conversion.erg_band_kev
     values = {
