@@ -10,6 +10,9 @@ from pathlib import Path
 
 from archive.errors import ArchiveError
 
+# Commands, named like their app, that load Django's models when they need them: it takes as long as exporting a map.
+LOADS_MODELS_ITSELF = frozenset({"hips"})
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a management command and return the exit code; `--traceback` shows a developer where it failed."""
@@ -17,10 +20,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         # Reading the settings can fail already, and only here is that told in one sentence.
         from django.conf import settings  # noqa: PLC0415
-        from django.core.management import ManagementUtility  # noqa: PLC0415
+        from django.core.management import ManagementUtility, load_command_class  # noqa: PLC0415
 
         _ = settings.DATABASES
-        ManagementUtility(["archipelago", *arguments]).execute()
+        if arguments and arguments[0] in LOADS_MODELS_ITSELF:
+            load_command_class(arguments[0], arguments[0]).run_from_argv(["archipelago", *arguments])
+        else:
+            ManagementUtility(["archipelago", *arguments]).execute()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has gone

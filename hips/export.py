@@ -9,16 +9,19 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archive.errors import NotFoundError, StorageError, UsageError
-from hips import catalogues, colour
+from hips import colour
 from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
-from hips.catalogues import OpenCatalogue, catalogue_properties, make_catalogue_document
 from hips.colour import OpenColour, colour_properties, make_colour_document
 from hips.documents import Document
 from hips.properties import format_properties
 from hips.services import OpenSurvey, make_document, survey_properties
 from hips.tiles import ALLSKY_ORDER
+
+if TYPE_CHECKING:
+    from hips.catalogues import OpenCatalogue
 
 MARKER = ".archipelago-export.json"
 Progress = Callable[[int, int], None]
@@ -75,9 +78,11 @@ def source_of_colour(opened: OpenColour) -> Source:
 
 def source_of_catalogue(opened: OpenCatalogue) -> Source:
     """A catalogue HiPS to be written."""
+    from hips import catalogues  # noqa: PLC0415 - Django's models, which a map does without
+
     return Source(
-        opened.facts.survey_id, opened.facts.title, opened.digest, ("tsv",), catalogue_properties(opened),
-        list(catalogues.list_addresses(opened)), lambda address: make_catalogue_document(opened, address),
+        opened.facts.survey_id, opened.facts.title, opened.digest, ("tsv",), catalogues.catalogue_properties(opened),
+        list(catalogues.list_addresses(opened)), lambda address: catalogues.make_catalogue_document(opened, address),
     )  # fmt: skip
 
 

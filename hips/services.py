@@ -15,9 +15,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from archive import selectors
 from archive.errors import NotFoundError, UnavailableError, UsageError
-from archive.models import Release
 from archive.pictures import encode_png
 from archive.skymaps import MANIFEST, MapVersion, open_version
 from hips.addresses import TILE_FORMATS, Address, AllskyAddress, DocumentAddress, TileAddress
@@ -122,6 +120,8 @@ def current_version() -> MapVersion:
         If no sky maps are published.
     """
     global _current  # noqa: PLW0603 - one small memo, guarded by its lock
+    from archive import selectors  # noqa: PLC0415 - Django's models, which an export of a named version does without
+
     with _current_lock:
         now = time.monotonic()
         if _current is None or now - _current[0] > CURRENT_FOR_SECONDS:
@@ -146,6 +146,8 @@ def find_published_version(name: str | None) -> MapVersion:
     NotFoundError
         If there is no such version, or no release has it.
     """
+    from archive.models import Release  # noqa: PLC0415 - see current_version
+
     if name is None or name == current_version().name:
         return current_version()
     version = find_version(name)

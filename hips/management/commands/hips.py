@@ -9,15 +9,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import django
+from django.apps import apps
 from django.core.management.base import BaseCommand
-from django.db import transaction
 
 from archive.errors import UnavailableError
-from archive.jobs import submit_job
-from archive.tasks import nudge
 from hips import services
 from hips.addresses import TILE_FORMATS
-from hips.catalogues import RANKINGS, list_catalogues, open_catalogue
 from hips.colour import find_colours, is_colour, open_colour
 from hips.export import Source, export_source, export_zip, source_of_catalogue, source_of_colour, source_of_survey
 from hips.surveys import find_surveys
@@ -66,7 +64,9 @@ class Command(BaseCommand):
             action.add_argument("--map-version", help="default: the current one")
 
     def handle(self, *args: object, **options: Any) -> None:
-        """Run one subcommand."""
+        """Run one subcommand; `archive.cli` leaves it to us whether the models are loaded."""
+        if options.get("jobs") or (options["action"] != "build" and options["map_version"] is None):
+            load_models()
         if options["action"] == "build":
             self._build(options)
             return
@@ -84,8 +84,11 @@ class Command(BaseCommand):
         )
 
     def _list(self, options: dict[str, Any]) -> None:
-        named = _text_or_none(options["map_version"])
-        shown = [(opened.facts.survey_id, opened.facts.title) for opened in list_catalogues()] if named is None else []
+        named, shown = _text_or_none(options["map_version"]), []
+        if named is None:
+            from hips.catalogues import list_catalogues  # noqa: PLC0415 - needs the models
+
+            shown = [(opened.facts.survey_id, opened.facts.title) for opened in list_catalogues()]
         try:
             version = services.find_version(named)
             surveys = [*find_surveys(version), *find_colours(version)]
@@ -97,11 +100,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{survey_id:<40} {title}")
 
     def _find_source(self, options: dict[str, Any]) -> Source:
-        name, chosen = str(options["survey"]), options["format"]
-        if name in RANKINGS:
-            return source_of_catalogue(open_catalogue(name))
+        name, chosen, named = str(options["survey"]), options["format"], _text_or_none(options["map_version"])
+        if named is None:
+            from hips.catalogues import RANKINGS, open_catalogue  # noqa: PLC0415 - needs the models
+
+            if name in RANKINGS:
+                return source_of_catalogue(open_catalogue(name))
         formats = tuple(sorted(set(chosen))) if isinstance(chosen, list) else TILE_FORMATS
-        version = services.find_version(_text_or_none(options["map_version"]))
+        version = services.find_version(named)
         if is_colour(name):
             return source_of_colour(open_colour(version, name))
         return source_of_survey(services.open_survey(version, name), formats)
@@ -125,6 +131,12 @@ class Command(BaseCommand):
 
     def _submit(self, files: list[Path], directory: Path, wish: Any, parts: int) -> None:
         """Write one job for each part of the sky and tell the workers: a Celery group whose truth is the job table."""
+        # Celery and the database, whose loading takes longer than the export of a map.
+        from django.db import transaction  # noqa: PLC0415
+
+        from archive.jobs import submit_job  # noqa: PLC0415
+        from archive.tasks import nudge  # noqa: PLC0415
+
         arguments = {
             "files": [str(path.resolve()) for path in files], "directory": str(directory.resolve()),
             "wish": dataclasses.asdict(wish), "parts": parts,
@@ -141,6 +153,12 @@ class Command(BaseCommand):
         if sys.stderr.isatty():
             end = "\n" if done == total else ""
             self.stderr.write(f"\r{done} of {total} files", ending=end)
+
+
+def load_models() -> None:
+    """Load Django's models, which takes as long as the export of a map, unless they are."""
+    if not apps.ready:
+        django.setup()
 
 
 def _text_or_none(value: object) -> str | None:

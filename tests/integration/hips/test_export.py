@@ -1,5 +1,10 @@
 """Exports: the same bytes as the server's, resumable, never mixed."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.core.management import call_command
 
@@ -80,3 +85,27 @@ def test_version_can_be_chosen_and_must_exist(maps, settings, tmp_path, capsys):
     with pytest.raises(NotFoundError, match="no map version 'v3'"):
         call_command("hips", "export", "isgri-20-40-flux", str(tmp_path / "x"), map_version="v3")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_named_version_is_exported_without_models_and_database(tmp_path):
+    """Loading Django's models takes longer than the export of a map."""
+    write_maps(tmp_path / "maps", order=6)
+    lines = (
+        "import sys; from archive.cli import main",
+        "code = main(sys.argv[1:])",
+        "assert code == 0, code",
+        "loaded = [name for name in ('django.db.models', 'celery', 'astropy', 'scipy') if name in sys.modules]",
+        "assert not loaded, loaded",
+    )
+    arguments = ("hips", "export", "isgri-20-40-flux", str(tmp_path / "out"), "--map-version", "v1")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), *arguments],
+        check=False, capture_output=True, text=True, timeout=100,
+        env={
+            **os.environ, "DJANGO_SETTINGS_MODULE": "archive.settings", "ARCHIPELAGO_DATA": str(tmp_path),
+            "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PYTHONPATH": str(Path(__file__).parents[3]),
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "files written" in done.stdout
+    assert (tmp_path / "out" / "properties").exists()
