@@ -4,7 +4,9 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import psycopg
 from django.db import connection
 from psycopg import sql
 
@@ -92,16 +94,15 @@ def count_served() -> dict[str, int]:
 
 
 def digest_served() -> dict[str, str]:
-    """Return SHA-256 of the content of each table in the current release: every value but the numbers of `NOT_COMPARED`.
+    """Return SHA-256 of the content of each table in the current release: all values but those of `NOT_COMPARED`.
 
     Rows are taken in the order of their text, so that neither the order of arrival nor row numbers matter.
     """
     release = current_release()
-    digests = {}
-    for model in released_models() if release else []:
-        if held := _digest_rows(model, release.number):
-            digests[model.__name__] = held
-    return digests
+    if release is None:
+        return {}
+    digests = {model.__name__: _digest_rows(model, release.number) for model in released_models()}
+    return {name: digest for name, digest in digests.items() if digest}
 
 
 def _digest_rows(model: type[Released], release: int) -> str:
@@ -116,10 +117,12 @@ def _digest_rows(model: type[Released], release: int) -> str:
         release=sql.Literal(release),
     )
     digest, is_empty = hashlib.sha256(), True
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for block in copy:
-            digest.update(block)
-            is_empty = False
+    with connection.cursor() as wrapped:
+        cursor = cast("psycopg.Cursor[tuple[object, ...]]", wrapped)
+        with cursor.copy(statement) as copy:
+            for block in copy:
+                digest.update(block)
+                is_empty = False
     return "" if is_empty else digest.hexdigest()
 
 

@@ -97,10 +97,11 @@ def sign(request: HttpRequest, delivery_id: str) -> HttpResponse:
         raise PermissionDenied(f"This account may not sign {delivery_id} for {role[:20] or 'nobody'}.")
     if request.POST.get("content", "") != submission.digest_sha256:
         raise UsageError("The delivery changed while the page was open: look at it again before signing.")
-    submission = sign_submission(delivery_id, role=role, signer=request.user.get_username())
-    if kind := next_job(submission):
-        submit_job(kind=kind, arguments={"submission": submission.pk})
-        transaction.on_commit(nudge)
+    with transaction.atomic():  # signature and job together: whoever dies between them would leave it unpublished
+        submission = sign_submission(delivery_id, role=role, signer=request.user.get_username())
+        if kind := next_job(submission):
+            submit_job(kind=kind, arguments={"submission": submission.pk})
+            transaction.on_commit(nudge)
     return redirect("delivery", delivery_id)
 
 

@@ -100,15 +100,15 @@ def as_fits(table: Table) -> bytes:
         if column.ucd:
             hdu.header[f"TUCD{number}"] = _ascii(column.ucd, column.name)[:68]
         if column.description:
-            hdu.header[f"TCOMM{number}"] = column.description.encode("ascii", "replace").decode()[:68]
+            hdu.header[f"TCOMM{number}"] = _shown(column.description)[:68]
     hdu.header["ARCFORM"] = (table.form, "format of the delivered table")
     for key, value in table.keywords.items():
         keyword = key.upper()
         usable = isinstance(value, str | int | bool) or (isinstance(value, float) and np.isfinite(value))
         if usable and re.fullmatch(r"[A-Z0-9_-]{1,8}", keyword) and not _STRUCTURAL.fullmatch(keyword):
-            hdu.header[keyword] = value.encode("ascii", "replace").decode()[:68] if isinstance(value, str) else value
+            hdu.header[keyword] = _shown(value)[:68] if isinstance(value, str) else value
         else:
-            hdu.header["HISTORY"] = f"{key}: {value}".encode("ascii", "replace").decode().replace("\n", " ")[:70]
+            hdu.header["HISTORY"] = _shown(f"{key}: {value}")[:70]
     stream = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream, checksum=True)
     return stream.getvalue()
@@ -143,6 +143,18 @@ def _encoded(column: TableColumn) -> NDArray[np.generic]:
         for row, value in enumerate(column.values.tolist(), start=1):
             _ = value if value.isascii() else _ascii(value, column.name, row)
     return column.values
+
+
+def _shown(text: str) -> str:
+    r"""Return words about the data as a FITS card holds them: runs of blanks, tabs and line ends as one blank.
+
+    Examples
+    --------
+    >>> _shown("right ascension\t\tin \u03b1")
+    'right ascension in ?'
+    """
+    words = " ".join(text.split()).encode("ascii", "replace").decode()
+    return "".join(character if character.isprintable() else "?" for character in words)
 
 
 def _ascii(text: str, column: str, row: int | None = None) -> str:
