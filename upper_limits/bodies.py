@@ -168,9 +168,8 @@ def _read_arrow(content: bytes) -> Columns:
 def _plain(name: str, column: "pa.ChunkedArray") -> Sequence[object] | np.ndarray:
     if name in {"label", "name"}:
         if pa.types.is_dictionary(column.type):  # cut before it is expanded
-            short = [
-                pc.utf8_slice_codeunits(chunk.dictionary, 0, MAX_TEXT).take(chunk.indices) for chunk in column.chunks
-            ]
+            cut = pc.utf8_slice_codeunits  # pyright: ignore[reportAttributeAccessIssue] - made at import
+            short = [cut(chunk.dictionary, 0, MAX_TEXT).take(chunk.indices) for chunk in column.chunks]
             return [text for chunk in short for text in chunk.to_pylist()]
         return column.to_pylist()
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):

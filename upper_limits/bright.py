@@ -50,14 +50,15 @@ def find_bright(flux: NDArray[np.float32], significance: FloatArray, order: int,
         found = np.flatnonzero((flux > threshold) & (significance > MIN_SIGNIFICANCE))
     found = found[np.argsort(-flux[found], kind="stable")]
     lon, lat = healpix_to_lonlat(found.astype(np.uint64), order)
-    vectors = np.stack(unit_vector(lon.deg, lat.deg), axis=-1)
+    ra, dec = np.asarray(lon.deg, dtype=np.float64), np.asarray(lat.deg, dtype=np.float64)
+    vectors = np.stack(unit_vector(ra, dec), axis=-1)
     kept: list[int] = []
     free = np.ones(len(found), dtype=np.bool_)
     while free.any() and len(kept) < MAX_SOURCES:
         first = int(np.argmax(free))
         kept.append(first)
         free &= vectors @ vectors[first] < np.cos(np.radians(1.0))
-    return np.column_stack([lon.deg[kept], lat.deg[kept], flux[found[kept]].astype(np.float64)]).reshape(-1, 3)
+    return np.stack([ra[kept], dec[kept], flux[found[kept]].astype(np.float64)], axis=-1)
 
 
 def bright_term(sources: FloatArray, cell_order: int) -> FloatArray:

@@ -136,7 +136,11 @@ def _records(band: str, places: Positions, pixels: list[int] | None = None) -> l
         error = float(str(row["flux_error_erg"]))
         nothing = float(bayesian_upper_limit(0.0, error, confidence=0.9987)) if error > 0.0 else float("nan")
         usable = row["status"] != "bad position"
-        pixel = int(pixels_nested(order, [row["ra"]], [row["dec"]])[0]) if usable and pixels is None else -1
+        pixel = (
+            int(pixels_nested(order, [float(str(row["ra"]))], [float(str(row["dec"]))])[0])
+            if usable and pixels is None
+            else -1
+        )
         records.append(compatible.erosita_record(row, nothing, pixels[number] if pixels is not None else pixel))
     return records
 

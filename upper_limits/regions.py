@@ -101,8 +101,8 @@ def measure_region(totals: Totals, number: int, ipix: IntArray, *, n_sigma: floa
     flux, error = _errors(totals, number, ipix)
     observed = np.isfinite(error)
     if not observed.any():
-        nothing = [math.nan] * 4
-        return Depth(len(ipix) * pixel, 0.0, *nothing, 0.0, *[math.nan] * 4)
+        nan = math.nan
+        return Depth(len(ipix) * pixel, 0.0, nan, nan, nan, nan, 0.0, nan, nan, nan, nan)
     depth = np.where(observed, n_sigma * error, np.inf)
     best = int(np.argmin(depth))
     significance = np.where(observed, flux / error, -np.inf)
