@@ -9,7 +9,7 @@ from vo.scs import views as scs
 from vo.sia import views as sia
 from vo.soda import views as soda
 from vo.ssa import views as ssa
-from vo.tap import views
+from vo.tap import page_views
 
 urlpatterns = [
     path("datalink/links", datalink.links, name="datalink"),
@@ -27,8 +27,8 @@ urlpatterns = [
     path("soda/capabilities", soda.capabilities, name="soda-capabilities"),
     path("ssa", ssa.query, name="ssa"),
     path("ssa/capabilities", ssa.capabilities, name="ssa-capabilities"),
-    path("tap", views.page),
-    path("tap/", views.page, name="tap"),
+    path("tap", page_views.page),
+    path("tap/", page_views.page, name="tap"),
     # Before TAP: ISLA's servlets share the address of sync.
     path("tap/", include("vo.isla.urls")),
     path("tap/", include("vo.tap.urls")),

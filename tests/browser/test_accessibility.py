@@ -20,15 +20,6 @@ PAGES = (
     "/deliveries/", "/about", "/status", "/search?q=gal+184.6+-5.8", "/revolutions/", "/revolutions/46", "/sky", "/tap",
     "/hips/", "/upper-limits/", "/account/login", "/usage", "/feedback", "/no-such-page",
 )  # fmt: skip
-DARK_PAGES = (
-    *PAGES[2:4],
-    "/tables/integral.products",
-    "/basket",
-    "/api/v1/docs",
-    "/tap",
-    "/upper-limits/",
-    "/no-such-page",
-)
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
@@ -47,24 +38,30 @@ def axe(request):
     return script.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("theme", "pages"), [("light", PAGES), ("dark", DARK_PAGES)], ids=["light", "dark"])
-def test_axe_finds_no_violation_on_any_page(chromium, site, axe, theme, pages):
+def test_axe_finds_no_violation_on_any_page_in_either_theme(chromium, site, axe):
     # axe is put into the page by the browser's debugger, past the content security policy.
-    context = chromium.new_context(color_scheme=theme, bypass_csp=True, viewport={"width": 1280, "height": 900})
-    found = []
-    for address in pages:
-        page = context.new_page()
+    # Without transitions the colours of a theme are there at once.
+    context = chromium.new_context(reduced_motion="reduce", bypass_csp=True, viewport={"width": 1280, "height": 900})
+    page, found = context.new_page(), []
+    for address in PAGES:
+        page.emulate_media(color_scheme="light")
         page.goto(site + address)
         if address in {"/sky", "/hips/"}:
             page.locator(".aladin-container canvas").first.wait_for()
             page.wait_for_timeout(500)
         page.evaluate(axe)
-        result = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
-        found += [(address, v["id"], v["nodes"][0]["html"][:160]) for v in result["violations"]]
-        assert result["passes"]
-        page.close()
+        found += _violations(page, address, "light", {"type": "tag", "values": RULES})
+        # The themes differ in colours only; what else axe checks has been checked.
+        page.emulate_media(color_scheme="dark")
+        found += _violations(page, address, "dark", {"type": "rule", "values": ["color-contrast"]})
     context.close()
-    assert found == []
+    assert not found, "\n".join(map(str, found))
+
+
+def _violations(page, address, theme, run_only):
+    result = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", run_only)
+    assert result["passes"]
+    return [(address, theme, v["id"], node["html"][:160]) for v in result["violations"] for node in v["nodes"][:3]]
 
 
 def test_every_page_fits_a_phone(chromium, site):

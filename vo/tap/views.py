@@ -1,24 +1,21 @@
-"""HTTP doors of TAP: sync queries, examples, and the page for people."""
+"""HTTP doors of TAP: sync queries, what they would cost, and examples."""
 
 from dataclasses import asdict
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from archive.errors import ArchiveError, UsageError
-from archive.published import Table
+from archive.errors import UsageError
 from vo.tap.estimate import estimate_query
 from vo.tap.examples import EXAMPLES
 from vo.tap.executor import Run
-from vo.tap.formats import FORMATS
 from vo.tap.limits import time_limit_s
-from vo.tap.params import DEFAULT_MAXREC, HARD_MAXREC, TapRequest, asks_estimate, merge_parameters, read_request
+from vo.tap.params import TapRequest, asks_estimate, merge_parameters, read_request
 from vo.tap.responses import base_address, protocol_view
-from vo.tap.services import preview_query, published_tables, run_query
+from vo.tap.services import run_query
 from vo.tap.upload_parts import check_size, read_part
 from vo.tap.user_tables import visible_tables
 
@@ -59,34 +56,6 @@ def _estimate(tap_request: TapRequest, limit_s: float) -> HttpResponse:
     response = JsonResponse({**asdict(estimate), "time_limit_s": limit_s, "fits": estimate.seconds < limit_s})
     response["Cache-Control"] = "no-cache"
     return response
-
-
-@require_safe
-def page(request: HttpRequest) -> HttpResponse:
-    """The form where people write ADQL, and the first rows of what they asked."""
-    query = request.GET.get("QUERY", "")
-    preview, error = None, ""
-    if query.strip():
-        try:
-            preview = preview_query(query)
-        except ArchiveError as failure:
-            error = str(failure)
-    schemas: dict[str, list[Table]] = {}
-    for table in published_tables().values():
-        schemas.setdefault(table.schema, []).append(table)
-    context = {
-        "section": "tap",
-        "examples": EXAMPLES,
-        "formats": FORMATS,
-        "schemas": schemas,
-        "query": query or EXAMPLES[0].query,
-        "preview": preview,
-        "error": error,
-        "default_maxrec": DEFAULT_MAXREC,
-        "hard_maxrec": HARD_MAXREC,
-        "address": f"{settings.PUBLIC_URL}/tap",
-    }
-    return render(request, "tap/page.html", context, status=400 if error else 200)
 
 
 @protocol_view
