@@ -18,6 +18,10 @@ addEventListener("resize", reachScrollers);
 document.addEventListener("toggle", reachScrollers, true);
 document.addEventListener("htmx:afterSettle", reachScrollers);
 
+if (document.querySelector("[data-samp]")) {
+  import("./samp.js");
+}
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.setAttribute("aria-label", `Copy ${document.getElementById(button.dataset.copy)?.textContent.trim().slice(0, 40) ?? ""}`);
