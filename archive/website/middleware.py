@@ -9,12 +9,13 @@ from archive.faults import find_fault
 from archive.website.views.errors import error_page
 
 # Aladin Lite compiles its own WebAssembly and starts workers from blobs; nothing is loaded from another host.
+# A SAMP hub (SAMP 1.3 section 5.2.1: port 21012) is asked only when the reader presses a button that sends to it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; "
     "script-src 'self' 'wasm-unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; "
-    "connect-src 'self' data: blob:; "
+    "connect-src 'self' data: blob: http://localhost:21012 http://127.0.0.1:21012; "
     "font-src 'self' data:; "
     "worker-src 'self' blob:; "
     "object-src 'none'; "
