@@ -195,7 +195,7 @@ def _product_links(identifier: str, product: Product, files: list[ProductFile], 
             )
     yield Link(
         identifier,
-        access_url=f"{settings.PUBLIC_URL}/deliveries/{quote(product.delivery_id, safe='')}",
+        access_url=f"{settings.PUBLIC_URL}/deliveries/{quote(product.delivery_id, safe='')}",  # pyright: ignore[reportAttributeAccessIssue]
         description="Provenance: the delivery that brought the product, its checks and signatures",
         semantics="#documentation",
         content_type="text/html",
