@@ -1,7 +1,8 @@
-"""Turns the parameters of SSA 1.1 into ADQL over our spectra, and names the columns as its model does."""
+"""Turns the parameters of SSA 1.1 into ADQL over our spectra or light curves, and names the columns as it does."""
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -12,8 +13,10 @@ from vo.datalink.services import COLLECTION
 from vo.tables import quote_text
 from vo.tap.params import Parameters, single
 
-_NATIVE = {"ALL", "NATIVE", "FITS", "APPLICATION/FITS", "APPLICATION/GZIP"}
-_NOT_HELD = {"COMPLIANT", "VOTABLE", "GRAPHIC", "XML", "TEXT/XML", "APPLICATION/X-VOTABLE+XML", "APPLICATION/X-VOTABLE"}
+_ALL = {"ALL", "METADATA"}
+_NATIVE = {"NATIVE", "FITS", "APPLICATION/FITS", "APPLICATION/GZIP"}
+_VOTABLE = {"COMPLIANT", "VOTABLE", "XML", "TEXT/XML", "APPLICATION/X-VOTABLE+XML", "APPLICATION/X-VOTABLE"}
+_NOT_HELD = {"GRAPHIC", "TEXT/HTML", "IMAGE/PNG", "IMAGE/JPEG"}
 DEFAULT_SIZE_DEG = 1.0
 
 # Name, ADQL, utype below ssa:, UCD (SSA 1.1, appendix D).
@@ -21,9 +24,9 @@ _COLUMNS: tuple[tuple[str, str, str, str | None], ...] = (
     ("access_url", "f.access_url", "Access.Reference", "meta.ref.url"),
     ("access_format", "f.media_type", "Access.Format", "meta.code.mime"),
     ("access_size", "(f.size_bytes + 999) / 1000", "Access.Size", "phys.size;meta.file"),
-    ("data_model", "'Spectrum-1.2'", "Dataset.DataModel", None),
-    ("dataset_type", "'Spectrum'", "Dataset.Type", None),
-    ("dataset_length", "o.em_xel", "Dataset.Length", "meta.number"),
+    ("data_model", "'@model'", "Dataset.DataModel", None),
+    ("dataset_type", "'@type'", "Dataset.Type", None),
+    ("dataset_length", "@length", "Dataset.Length", "meta.number"),
     ("time_system", "'TT'", "CoordSys.TimeFrame.Name", None),
     ("title", "o.obs_title", "DataID.Title", "meta.title;meta.dataset"),
     ("collection", "o.obs_collection", "DataID.Collection", None),
@@ -50,6 +53,22 @@ _UNITS = {"access_size": "kbyte", "aperture": "deg", **dict.fromkeys(
 )}  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a service offers; `votable_role` is the file without which a product has no VOTable."""
+
+    product_type: str
+    model: str
+    dataset_type: str
+    length: str
+    votable_role: str
+    example: str
+
+
+SPECTRA = Offer("spectrum", "Spectrum-1.2", "Spectrum", "o.em_xel", "rmf", "the spectra")
+LIGHT_CURVES = Offer("timeseries", "Timeseries", "TimeSeries", "o.t_xel", "science", "the light curves")
+
+
 def present(column: OutputColumn) -> OutputColumn:
     """Give a column the utype, UCD and unit of SSA."""
     utype, ucd = _WORDS[column.name]
@@ -57,8 +76,8 @@ def present(column: OutputColumn) -> OutputColumn:
     return replace(column, meta=replace(column.meta, utype=utype, ucd=ucd, unit=unit))
 
 
-def write_spectrum_query(parameters: Parameters) -> str:
-    """Return the ADQL that finds the spectra (SSA 1.1 section 4.1).
+def write_spectrum_query(parameters: Parameters, offer: Offer = SPECTRA) -> str:
+    """Return the ADQL that finds the spectra or light curves, a row for each format (SSA 1.1 section 4.1).
 
     Raises
     ------
@@ -68,7 +87,7 @@ def write_spectrum_query(parameters: Parameters) -> str:
     request = single(parameters, "REQUEST")
     if request is None or request.lower() != "querydata":
         raise UsageError(f"REQUEST is {(request or '')[:40]!r}; this service takes REQUEST=queryData")
-    conditions = ["o.dataproduct_type = 'spectrum'", "f.role = 'science'"]
+    conditions = [f"o.dataproduct_type = {quote_text(offer.product_type)}"]
     if position := single(parameters, "POS"):
         conditions.append(_cone(position, single(parameters, "SIZE")))
     if band := single(parameters, "BAND"):
@@ -81,9 +100,25 @@ def write_spectrum_query(parameters: Parameters) -> str:
         conditions.append(f"LOWER(o.target_name) = {quote_text(target.strip().lower())}")
     if did := single(parameters, "PUBDID"):
         conditions.append(f"o.obs_publisher_did = {quote_text(did.strip())}")
-    if not _wants_fits(parameters):
-        conditions.append("1 = 0")
-    columns = ", ".join(f"{expression} AS {name}" for name, expression, _, _ in _COLUMNS)
+    fits, votable = _wanted_formats(parameters, offer)
+    if not fits and not votable:
+        return _select([*conditions, "f.role = 'science'", "1 = 0"], offer, {})
+    queries = []
+    if fits:
+        queries.append(_select([*conditions, "f.role = 'science'"], offer, {}))
+    if votable:
+        address = f"{quote_text(f'{settings.PUBLIC_URL}/votable/')} || f.product_id"
+        other = {"access_url": address, "access_format": "'application/x-votable+xml'", "access_size": "NULL"}
+        role = f"f.role = {quote_text(offer.votable_role)}"
+        queries.append(_select([*conditions, role, "o.instrument_name <> 'IREM'"], offer, other))
+    return " UNION ALL ".join(queries)
+
+
+def _select(conditions: list[str], offer: Offer, other: Mapping[str, str]) -> str:
+    """Return the ADQL of one format; `other` are expressions of columns in which it differs from the file."""
+    columns = ", ".join(f"{other.get(name, expression)} AS {name}" for name, expression, _, _ in _COLUMNS)
+    for mark, value in (("@model", offer.model), ("@type", offer.dataset_type), ("@length", offer.length)):
+        columns = columns.replace(mark, value)
     did = f"ivo://{settings.IVO_AUTHORITY}/{COLLECTION}?"
     joined = (
         f"ivoa.obscore AS o JOIN integral.product_files AS f ON o.obs_publisher_did = {quote_text(did)} || f.product_id"
@@ -96,14 +131,18 @@ def wants_fields_only(parameters: Parameters) -> bool:
     return any(value.strip().upper() == "METADATA" for value in parameters.get("FORMAT", ()))
 
 
-def _wants_fits(parameters: Parameters) -> bool:
+def _wanted_formats(parameters: Parameters, offer: Offer) -> tuple[bool, bool]:
+    """Say whether the files themselves and their VOTables are wanted (SSA 1.1 section 4.1.1.5)."""
     wanted = {
         part.strip().upper() for value in parameters.get("FORMAT", ()) for part in value.split(",") if part.strip()
     }
-    unknown = wanted - _NATIVE - _NOT_HELD - {"METADATA"}
+    unknown = wanted - _ALL - _NATIVE - _VOTABLE - _NOT_HELD
     if unknown:
-        raise UsageError(f"FORMAT {min(unknown)[:40]!r} is not known; the spectra are FITS, FORMAT=native or all")
-    return not wanted or bool(wanted & (_NATIVE | {"METADATA"}))
+        raise UsageError(
+            f"FORMAT {min(unknown)[:40]!r} is not known; {offer.example} are FITS (native) and VOTable (compliant)"
+        )
+    everything = not wanted or bool(wanted & _ALL)
+    return everything or bool(wanted & _NATIVE), everything or bool(wanted & _VOTABLE)
 
 
 def _any(conditions: object) -> str:

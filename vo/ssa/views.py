@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from archive.errors import ArchiveError
 from vo.services import capabilities_response, read_parameters
-from vo.ssa.query import present, wants_fields_only, write_spectrum_query
+from vo.ssa.query import LIGHT_CURVES, SPECTRA, Offer, present, wants_fields_only, write_spectrum_query
 from vo.tables import stream_table
 from vo.tap.params import read_maxrec
 from vo.tap.responses import error_response, protocol_view
@@ -25,11 +25,29 @@ _PROTOCOL = Info("SERVICE_PROTOCOL", "1.1", "SSAP")
 @csrf_exempt
 @protocol_view
 def query(request: HttpRequest) -> HttpResponseBase:
-    """Find spectra; a failure is a VOTable with QUERY_STATUS ERROR and status 200 (SSA 1.1 section 8.10)."""
+    """Find spectra."""
+    return _search(request, SPECTRA)
+
+
+@csrf_exempt
+@protocol_view
+def light_curves(request: HttpRequest) -> HttpResponseBase:
+    """Find light curves with the words of SSA, as other archives offer theirs."""
+    return _search(request, LIGHT_CURVES)
+
+
+def _search(request: HttpRequest, offer: Offer) -> HttpResponseBase:
+    """Search; a failure is a VOTable with QUERY_STATUS ERROR and status 200 (SSA 1.1 section 8.10)."""
     parameters = read_parameters(request)
     try:
         maxrec = 0 if wants_fields_only(parameters) else read_maxrec(parameters)
-        content = stream_table(write_spectrum_query(parameters), maxrec=maxrec, present=present, infos=[_PROTOCOL])
+        content = stream_table(
+            write_spectrum_query(parameters, offer),
+            maxrec=maxrec,
+            present=present,
+            infos=[_PROTOCOL],
+            cutouts=offer is LIGHT_CURVES,
+        )
     except ArchiveError as error:
         return error_response(str(error), 200)
     except Exception:
@@ -44,6 +62,16 @@ def query(request: HttpRequest) -> HttpResponseBase:
 @protocol_view
 @require_safe
 def capabilities(request: HttpRequest) -> HttpResponse:
-    """VOSI capabilities of the service."""
-    address = f"{settings.PUBLIC_URL}/ssa"
+    """VOSI capabilities of the service for spectra."""
+    return _capabilities(request, f"{settings.PUBLIC_URL}/ssa")
+
+
+@protocol_view
+@require_safe
+def light_curve_capabilities(request: HttpRequest) -> HttpResponse:
+    """VOSI capabilities of the service for light curves."""
+    return _capabilities(request, f"{settings.PUBLIC_URL}/ssa/lightcurves")
+
+
+def _capabilities(request: HttpRequest, address: str) -> HttpResponse:
     return capabilities_response(request, [("ivo://ivoa.net/std/SSA", address, "1.1")], address)

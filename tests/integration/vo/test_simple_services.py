@@ -121,15 +121,16 @@ def test_an_image_search_says_no_with_status_400(client, query):
 @pytest.mark.parametrize(
     ("query", "count"),
     [
-        ("", 1),
-        ("POS=19.3,-73.4&SIZE=1", 1),
-        ("POS=19.3,-73.4;ICRS", 1),
+        ("", 2),
+        ("POS=19.3,-73.4&SIZE=1", 2),
+        ("POS=19.3,-73.4;ICRS", 2),
         ("POS=119.3,-73.4", 0),
-        ("TARGETNAME=smc x-1", 1),
-        ("PUBDID=ivo://archipelago.invalid/integral?smc_spectrum", 1),
+        ("TARGETNAME=smc x-1", 2),
+        ("PUBDID=ivo://archipelago.invalid/integral?smc_spectrum", 2),
         ("FORMAT=application/fits", 1),
-        ("FORMAT=votable,native", 1),
-        ("FORMAT=votable", 0),
+        ("FORMAT=votable,native", 2),
+        ("FORMAT=compliant", 1),
+        ("FORMAT=graphic", 0),
         ("FORMAT=metadata", 0),
         ("BAND=/1e-20", 0),
         ("TIME=2001-01-01/2001-12-31", 0),
@@ -139,6 +140,13 @@ def test_spectra_by_every_parameter(client, query, count):
     address = f"/ssa?REQUEST=queryData&{query}"
     assert len(rows_of(client, address)) == count
     assert b'<INFO name="SERVICE_PROTOCOL" value="1.1">SSAP</INFO>' in client.get(address).getvalue()
+
+
+def test_light_curves_are_found_like_spectra(client):
+    table = rows_of(client, "/ssa/lightcurves?REQUEST=queryData")
+    assert set(table["dataset_type"]) == {"TimeSeries"}
+    assert len(table) == 6
+    assert len(rows_of(client, "/ssa/lightcurves?REQUEST=queryData&TARGETNAME=SMC X-1&FORMAT=native")) == 1
 
 
 @pytest.mark.parametrize("query", ["", "REQUEST=getData", "REQUEST=queryData&POS=x", "REQUEST=queryData&POS=1,2;GALACTIC",
@@ -165,11 +173,15 @@ def test_pyvo_is_a_client_of_all_three(live_server, settings):
     service = pyvo.dal.SIA2Service(f"{live_server.url}/sia2")
     images = service.search(pos=(place, 1 * u.deg), band=(28 * u.keV, 40 * u.keV))
     assert {image.instrument_name for image in images} == {"IBIS/ISGRI"}
-    (spectrum,) = pyvo.dal.SSAService(f"{live_server.url}/ssa").search(
-        pos=SkyCoord(19.3, -73.4, unit="deg"), diameter=1 * u.deg
-    )
-    assert spectrum.title == "Test smc_spectrum"
-    assert spectrum.format == "application/fits"
+    smc = SkyCoord(19.3, -73.4, unit="deg")
+    spectra = pyvo.dal.SSAService(f"{live_server.url}/ssa").search(pos=smc, diameter=1 * u.deg)
+    assert {spectrum.title for spectrum in spectra} == {"Test smc_spectrum"}
+    assert {spectrum.format: spectrum.getdataurl().rpartition("/")[2] for spectrum in spectra} == {
+        "application/fits": "spe.fits",
+        "application/x-votable+xml": "smc_spectrum",
+    }
+    curves = pyvo.dal.SSAService(f"{live_server.url}/ssa/lightcurves").search(pos=smc, diameter=1 * u.deg)
+    assert [curve.format for curve in curves] == ["application/fits", "application/x-votable+xml"]
     with pytest.raises(pyvo.DALQueryError, match=r"SR is '400\.0'"):
         pyvo.dal.SCSService(f"{live_server.url}/scs/sources?").search(place, 400.0)
 
@@ -195,7 +207,14 @@ def test_stilts_reads_all_three_and_finds_their_documents_valid(live_server, set
         run = subprocess.run([stilts, "cone", *options, f"out={target}"], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         assert len(target.read_text().splitlines()) >= 2
-    for address in ("scs/sources?RA=83&DEC=22&SR=9&VERB=3", "sia2/query", "ssa?REQUEST=queryData", "scs/sources?RA=x"):
+    for address in (
+        "scs/sources?RA=83&DEC=22&SR=9&VERB=3",
+        "sia2/query",
+        "ssa?REQUEST=queryData",
+        "ssa/lightcurves?REQUEST=queryData",
+        "scs/sources?RA=x",
+        "scs/products?RA=83&DEC=22&SR=9",
+    ):
         run = subprocess.run(
             [stilts, "votlint", f"votable={live_server.url}/{address}"], capture_output=True, text=True, check=False
         )
