@@ -1,8 +1,9 @@
 """Bright sources in a map: residues of a coded mask around them add to the noise of their neighbours.
 
-The term is a F in quadrature for each source above 100 mCrab within 12 degrees. a = 0.0003 is the excess of the robust
-scatter over k_sys times the variance, 1.5 to 5 degrees from the Crab in the real ISLA mosaic of revolution 0727
-(0.00017 and 0.00027 of its peak); in other real mosaics it is between 0 and 0.005, most of it in k_sys already.
+The term is a F in quadrature for each source above 100 mCrab within 12 degrees. a = 0.0003 is provisional, one value
+from one mosaic: in the real ISLA mosaic of revolution 0727 the robust scatter exceeds k_sys times the error in two of six
+annuli around the Crab (0.00017 and 0.00027 of its peak, 1.5 to 5 degrees away) and not in the other four. Over all real
+mosaics measured the excess ranges from 0 to 0.03 of the peak, most of it in k_sys already.
 """
 
 import numpy as np
@@ -17,6 +18,7 @@ FloatArray = NDArray[np.float64]
 
 BRIGHT_MCRAB = 100.0
 RESIDUE = 3e-4
+"""Provisional; see the head of this module."""
 REACH_DEG = 12.0
 MIN_SIGNIFICANCE = 10.0
 MAX_SOURCES = 200
