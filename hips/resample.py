@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, spline_filter
+from scipy.ndimage import binary_dilation, maximum_filter1d, spline_filter
+from scipy.spatial import KDTree
 
 from archive.errors import UsageError
-from archive.healpix import pixel_centres
-from hips.footprints import cover_circles
-from hips.moc import at_order, expand
+from archive.healpix import pixel_centres, pixels_nested, unit_vector
 from hips.tiles import tile_positions
 
 FloatArray = NDArray[np.float64]
 Transform = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
 _BLOCK_BITS = 7
-_NODES = 13
+_NODES = 9
 _PRECISION_PX = 0.01
-_STRIDE = 4
+_STRIDE = 6
 _MARGIN = 3
 # Largest error of a position that has gone to the sky and back, pixels.
 _ROUND_TRIP_PX = 0.05
 _REACH = 1.05  # see hips.footprints
+_BORDER_POINTS = 32
+_FILL_PX = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,31 +87,41 @@ class Sums:
         Unser 1999, IEEE Signal Processing Magazine 16 (6), 22. Of a Gaussian source 2.4 pixels wide it keeps
         0.986 of the peak, where bilinear interpolation keeps 0.88 and Catmull-Rom (the usual cubic) 0.961.
         """
-        cells = self._find_blocks(image)
-        planes = [_pad(plane) for plane in (image.values, image.variance, image.exposure) if plane is not None]
-        coefficients = _prefilter(image.values)
+        cells = [cell for cell in self._find_blocks(image).tolist() if self.chosen is None or self.chosen(cell)]
+        field = _Field.of(image)
         count = 0
-        for cell in cells.tolist():
-            if self.chosen is not None and not self.chosen(cell):
-                continue
-            x, y = self._image_positions(cell, image.to_pixel)
-            near = _nearest(planes[0], x, y)
-            (seen,) = np.nonzero(np.isfinite(near))
-            if seen.size == 0:
-                continue
-            x, y = x[seen], y[seen]
-            sums = self.blocks.setdefault(cell, np.zeros((3, self.width**2)))
-            weight = np.ones(seen.size)
-            if image.variance is not None:
-                weight = 1 / _bilinear(planes[1], x, y)
-            self.overlaps |= bool((sums[1, seen] > 0).any())
-            sums[0, seen] += weight * _spline(planes[0], coefficients, x, y)
-            sums[1, seen] += weight
-            if image.exposure is not None:
-                sums[2, seen] += _bilinear(planes[-1], x, y)
-            count += seen.size
+        for cell, places in zip(cells, self._image_positions(cells, image.to_pixel), strict=True):
+            count += self._add_block(cell, field, *places)
         if count == 0 and self.chosen is None:
             raise UsageError(f"{image.name} covers no pixel of order {self.order}: choose a higher order.")
+        return count
+
+    def _add_block(self, cell: int, field: _Field, x: FloatArray, y: FloatArray) -> int:
+        """Add what of an image falls into a block whose pixels lie at x and y in the image."""
+        seen: Any = np.isfinite(field.nearest(field.values, x, y))
+        count = int(np.count_nonzero(seen))
+        if count == 0:
+            return 0
+        if count == seen.size:
+            seen = slice(None)  # much cheaper than an index for each pixel
+        else:
+            (seen,) = np.nonzero(seen)
+            x, y = x[seen], y[seen]
+        sums = self.blocks.get(cell)
+        if sums is None:
+            sums = self.blocks[cell] = np.zeros((2 if field.exposure is None else 3, self.width**2))
+        elif not self.overlaps:
+            self.overlaps = bool((sums[1, seen] > 0).any())
+        values = field.spline(x, y)
+        if field.variance is None:
+            sums[0, seen] += values
+            sums[1, seen] += 1
+        else:
+            weight = 1 / field.bilinear(field.variance, x, y)
+            sums[0, seen] += weight * values
+            sums[1, seen] += weight
+        if field.exposure is not None:
+            sums[2, seen] += field.bilinear(field.exposure, x, y)
         return count
 
     def flux(self) -> NDArray[np.float32]:
@@ -135,15 +146,13 @@ class Sums:
 
     def _find_blocks(self, image: SkyImage) -> NDArray[np.int64]:
         """Blocks that an image may touch, after a look at every fourth of its pixels."""
-        observed = np.zeros(image.values.shape, bool)
         valid = np.isfinite(image.values)
         if not valid.any():
             raise UsageError(f"{image.name} has no observed pixel.")
-        observed[::_STRIDE, ::_STRIDE] = True
-        observed &= valid
-        if not observed.any():
-            observed = valid
-        y, x = (index.astype(np.float64) for index in np.nonzero(observed))
+        tiles = _divide(valid)
+        rows, columns = np.nonzero(tiles.any(axis=2))
+        row, column = np.divmod(tiles[rows, columns].argmax(axis=1), _STRIDE)
+        x, y = (columns * _STRIDE + column).astype(np.float64), (rows * _STRIDE + row).astype(np.float64)
         ra, dec = image.to_sky(x, y)
         back_x, back_y = image.to_pixel(ra, dec)
         lost = int((~(np.hypot(back_x - x, back_y - y) < _ROUND_TRIP_PX)).sum())
@@ -152,31 +161,77 @@ class Sums:
                 f"{image.name}: {lost} of {x.size} observed pixels have no place of their own on the sky; the image "
                 "reaches beyond its projection, so cut it or mark those pixels as NaN."
             )
-        fine = min(self.block_order + 3, self.order)
-        radius = 2 * _STRIDE * image.scale_deg + math.degrees(_REACH / (1 << fine))
-        return expand(at_order(cover_circles(ra, dec, radius, order=fine), self.block_order).ranges)
+        inside = np.unique(pixels_nested(self.block_order, ra, dec))
+        beside = np.setdiff1d(_blocks_near(self.block_order, inside), inside)
+        return np.union1d(inside, beside[self._reached(beside, tiles.any(axis=2), image)])
 
-    def _image_positions(self, cell: int, to_pixel: Transform) -> tuple[FloatArray, FloatArray]:
-        """Image coordinates of all the pixels of a block, row by row of the block.
+    def _reached(self, cells: NDArray[np.int64], tiles: NDArray[np.bool_], image: SkyImage) -> NDArray[np.bool_]:
+        """Which blocks have a border that comes near an observed tile: none lies inside one without crossing it."""
+        width = min(_BORDER_POINTS, self.width)
+        along, last = np.arange(width), np.full(width, width - 1)
+        rows = np.concatenate([along, along, 0 * along, last])
+        columns = np.concatenate([0 * along, last, along, along])
+        border = tile_positions(width)[rows, columns]
+        order = self.block_order + width.bit_length() - 1
+        x, y = image.to_pixel(*pixel_centres(order, (cells[:, None] * width**2 + border).ravel()))
+        step = math.degrees(_REACH / (1 << order)) / image.scale_deg  # from a point to anything that it stands for
+        reach = math.ceil(step / _STRIDE) + 1
+        wide = binary_dilation(np.pad(tiles, reach + 1), np.ones((3, 3), bool), iterations=reach)
+        index = [
+            np.clip(np.nan_to_num(place // _STRIDE, nan=-reach - 1) + reach + 1, 0, size - 1).astype(np.intp)
+            for place, size in ((y, wide.shape[0]), (x, wide.shape[1]))
+        ]
+        return wide[index[0], index[1]].reshape(cells.size, border.size).any(axis=1)
+
+    def _image_positions(self, cells: Sequence[int], to_pixel: Transform) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Image coordinates of all the pixels of each block, row by row of the block.
 
         Projections are smooth, so they are computed at nodes and interpolated by a polynomial; where that is not good
         to 0.01 pixel (edges of projections, kinks of HEALPix) every pixel is computed.
         """
         positions = tile_positions(self.width)
-        first = cell << (2 * (self.order - self.block_order))
+        first = np.asarray(cells, dtype=np.int64) << (2 * (self.order - self.block_order))
         if self.width < 4 * _NODES:
-            return to_pixel(*pixel_centres(self.order, first + positions.ravel()))
+            for start in first:
+                yield to_pixel(*pixel_centres(self.order, start + positions.ravel()))
+            return
         nodes, matrix = _interpolation(self.width)
         checks = _check_points(self.width)
         asked = np.concatenate([positions[np.ix_(nodes, nodes)].ravel(), positions[checks]])
-        known = to_pixel(*pixel_centres(self.order, first + asked))
-        result = []
-        for values in known:
-            grid = matrix @ values[: _NODES**2].reshape(_NODES, _NODES) @ matrix.T
-            if not np.abs(grid[checks] - values[_NODES**2 :]).max() < _PRECISION_PX:
-                return to_pixel(*pixel_centres(self.order, first + positions.ravel()))
-            result.append(grid.ravel())
-        return result[0], result[1]
+        # One call for all blocks: a call costs as much as a hundred positions.
+        known = [
+            part.reshape(first.size, asked.size)
+            for part in to_pixel(*pixel_centres(self.order, (first[:, None] + asked).ravel()))
+        ]
+        for number, start in enumerate(first):
+            grids = [matrix @ part[number, : _NODES**2].reshape(_NODES, _NODES) @ matrix.T for part in known]
+            far = [
+                np.abs(grid[checks] - part[number, _NODES**2 :]).max() for grid, part in zip(grids, known, strict=True)
+            ]
+            if far[0] < _PRECISION_PX and far[1] < _PRECISION_PX:
+                yield grids[0].ravel(), grids[1].ravel()
+            else:
+                yield to_pixel(*pixel_centres(self.order, start + positions.ravel()))
+
+
+def _divide(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The little squares of a plane, (rows, columns, pixels of one)."""
+    padded = np.pad(plane, [(0, -size % _STRIDE) for size in plane.shape])
+    rows, columns = (size // _STRIDE for size in padded.shape)
+    return padded.reshape(rows, _STRIDE, columns, _STRIDE).swapaxes(1, 2).reshape(rows, columns, _STRIDE**2)
+
+
+def _blocks_near(order: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Blocks that may touch any of these, and these."""
+    tree, vectors = _block_tree(order)
+    found = tree.query_ball_point(vectors[cells], min(2.0, 2 * _REACH / (1 << order)))
+    return np.unique(np.concatenate([np.asarray(part, dtype=np.int64) for part in found]))
+
+
+@lru_cache(maxsize=2)
+def _block_tree(order: int) -> tuple[Any, FloatArray]:
+    vectors = np.stack(unit_vector(*pixel_centres(order, np.arange(12 << (2 * order)))), axis=1)
+    return KDTree(vectors), vectors
 
 
 @lru_cache(maxsize=4)
@@ -204,73 +259,132 @@ def _interpolation(width: int) -> tuple[NDArray[np.intp], FloatArray]:
 @lru_cache(maxsize=4)
 def _check_points(width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Places between the nodes, on the diagonals and the edges: kinks of HEALPix run along them."""
-    steps = np.arange(1, width, max(1, width // 16))
+    steps = np.arange(1, width, max(1, width // 8))
     edge, last = np.zeros_like(steps), np.full_like(steps, width - 1)
     rows = np.concatenate([steps, steps, edge, last, steps, steps, steps])
     columns = np.concatenate([steps, width - 1 - steps, steps, steps, edge, last, np.roll(steps, len(steps) // 3)])
     return rows, columns
 
 
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """The planes of an image, padded, so that a place beside the image is one that is not observed.
+
+    Attributes
+    ----------
+    coefficients : (ny, nx), float32
+        Of the cubic B-spline through the values.
+    solid : (ny, nx), bool
+        Whether a pixel, the one to its right and the two above these are observed.
+    """
+
+    values: NDArray[np.float32]
+    variance: NDArray[np.float32] | None
+    exposure: NDArray[np.float32] | None
+    coefficients: NDArray[np.float32]
+    solid: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, image: SkyImage) -> _Field:
+        values = _pad(image.values)
+        seen = np.isfinite(values)
+        solid = np.zeros_like(seen)
+        solid[:-1, :-1] = seen[:-1, :-1] & seen[:-1, 1:] & seen[1:, :-1] & seen[1:, 1:]
+        variance, exposure = (None if plane is None else _pad(plane) for plane in (image.variance, image.exposure))
+        return cls(values, variance, exposure, _prefilter(image.values), solid)
+
+    def index(self, x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
+        """Flat index of whole coordinates; what lies outside, or nowhere, falls into the padding."""
+        rows, columns = self.values.shape
+        with np.errstate(invalid="ignore"):  # NaN becomes some integer, which is then clipped into the padding
+            column, row = x.astype(np.intp), y.astype(np.intp)
+        np.clip(column, -1, columns - 2 * _MARGIN, out=column)
+        np.clip(row, -1, rows - 2 * _MARGIN, out=row)
+        row += _MARGIN
+        row *= columns
+        row += column
+        row += _MARGIN
+        return row
+
+    def nearest(self, plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
+        """Value of the pixel at a place; NaN beside the image and where the place is NaN."""
+        return plane.ravel().take(self.index(np.floor(x + 0.5), np.floor(y + 0.5)))
+
+    def bilinear(self, plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> FloatArray:
+        """Interpolate between four pixels; the nearest one where one of them is not observed."""
+        left, low = np.floor(x), np.floor(y)
+        right, up = x - left, y - low
+        start, flat, columns = self.index(left, low), plane.ravel(), plane.shape[1]
+        lower = flat[start] * (1 - right) + flat[start + 1] * right
+        upper = flat[start + columns] * (1 - right) + flat[start + columns + 1] * right
+        result = lower * (1 - up) + upper * up
+        (gaps,) = np.nonzero(~np.isfinite(result))
+        if gaps.size:
+            result[gaps] = self.nearest(plane, x[gaps], y[gaps])
+        return result
+
+    def spline(self, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
+        """Interpolate by the spline; the nearest pixel where one of the four around a place is not observed."""
+        left, low = np.floor(x), np.floor(y)
+        start, flat, columns = self.index(left, low), self.coefficients.ravel(), self.coefficients.shape[1]
+        across = _spline_weights((x - left).astype(np.float32))
+        along = _spline_weights((y - low).astype(np.float32))
+        result, line, term = (np.zeros(x.size, np.float32) for _ in range(3))
+        index = start - (columns + 1)
+        for row in range(4):
+            for column in range(4):
+                # "clip" lets numpy write straight into `term`; the padding keeps every index inside.
+                flat.take(index, out=term, mode="clip")
+                if column == 0:
+                    np.multiply(term, across[0], out=line)
+                else:
+                    term *= across[column]
+                    line += term
+                index += 1
+            line *= along[row]
+            result += line
+            index += columns - 4
+        (edge,) = np.nonzero(~self.solid.ravel().take(start))
+        if edge.size:
+            result[edge] = self.nearest(self.values, x[edge], y[edge])
+        return result
+
+
 def _pad(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(plane, _MARGIN, constant_values=np.nan)
 
 
-def _index(plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
-    """Flat index into a padded plane; what lies outside, or nowhere, falls into the padding."""
-    rows, columns = plane.shape
-    column = np.clip(np.where(np.isfinite(x), x, -1), -1, columns - 2 * _MARGIN).astype(np.intp) + _MARGIN
-    row = np.clip(np.where(np.isfinite(y), y, -1), -1, rows - 2 * _MARGIN).astype(np.intp) + _MARGIN
-    return row * columns + column
+def _prefilter(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coefficients of the cubic B-spline through an image; holes are filled with an observed value close by."""
+    whole = spline_filter(_fill_holes(values).astype(np.float64), order=3, mode="mirror")
+    return np.pad(whole.astype(np.float32), _MARGIN, mode="reflect")
 
 
-def _nearest(plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-    return plane.ravel()[_index(plane, np.floor(x + 0.5), np.floor(y + 0.5))]
+def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the nearest observed value to holes beside observed pixels, and 0 to the others.
+
+    The spline forgets by a factor 3.7 for each pixel, so what lies further than `_FILL_PX` away does not matter.
+    """
+    seen = np.isfinite(values)
+    filled = np.where(seen, values, np.float32(0))
+    wide = np.pad(seen, 1)
+    inner = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+    edge = np.argwhere(seen & ~inner)
+    near = maximum_filter1d(maximum_filter1d(seen.view(np.uint8), 2 * _FILL_PX + 1, axis=0), 2 * _FILL_PX + 1, axis=1)
+    holes = np.argwhere((near > 0) & ~seen)
+    if holes.size:
+        _, which = KDTree(edge).query(holes)
+        filled[tuple(holes.T)] = values[tuple(edge[which].T)]
+    return filled
 
 
-def _bilinear(plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> FloatArray:
-    left, low = np.floor(x), np.floor(y)
-    right, up = x - left, y - low
-    start, flat, columns = _index(plane, left, low), plane.ravel(), plane.shape[1]
-    lower = flat[start] * (1 - right) + flat[start + 1] * right
-    upper = flat[start + columns] * (1 - right) + flat[start + columns + 1] * right
-    result = lower * (1 - up) + upper * up
-    (gaps,) = np.nonzero(~np.isfinite(result))
-    if gaps.size:
-        result[gaps] = _nearest(plane, x[gaps], y[gaps])
-    return result
-
-
-def _prefilter(values: NDArray[np.float32]) -> FloatArray:
-    """Coefficients of the cubic B-spline through an image; holes are filled with the nearest observed value."""
-    nearest: Any = distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
-    return np.pad(
-        spline_filter(values[tuple(nearest)].astype(np.float64), order=3, mode="mirror"), _MARGIN, mode="reflect"
-    )
-
-
-def _spline(plane: NDArray[np.float32], coefficients: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    left, low = np.floor(x), np.floor(y)
-    start, flat, columns = _index(plane, left, low), coefficients.ravel(), plane.shape[1]
-    across, along = _spline_weights(x - left), _spline_weights(y - low)
-    result = np.zeros(x.size)
-    for row in range(4):
-        base = start + (row - 1) * columns
-        line = flat[base - 1] * across[0]
-        for column in (1, 2, 3):
-            line += flat[base + column - 1] * across[column]
-        result += line * along[row]
-    seen = np.isfinite(plane).ravel()
-    edge = ~(seen[start] & seen[start + 1] & seen[start + columns] & seen[start + columns + 1])
-    result[edge] = _nearest(plane, x[edge], y[edge])
-    return result
-
-
-def _spline_weights(part: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _spline_weights(part: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
     """Weights of the coefficients at -1, 0, 1 and 2 for a place `part` of the way from 0 to 1."""
     rest = 1 - part
+    square, rest_square = part * part, rest * rest
     return (
-        rest**3 / 6,
-        2 / 3 - part * part * (1 - part / 2),
-        2 / 3 - rest * rest * (1 - rest / 2),
-        part**3 / 6,
+        rest_square * rest / 6,
+        np.float32(2 / 3) - square * (1 - part / 2),
+        np.float32(2 / 3) - rest_square * (1 - rest / 2),
+        square * part / 6,
     )
