@@ -1,9 +1,9 @@
 """Bright sources in a map: residues of a coded mask around them add to the noise of their neighbours.
 
 The term is a F in quadrature for each source above 100 mCrab within 12 degrees. a = 0.0003 is provisional, one value
-from one mosaic: in the real ISLA mosaic of revolution 0727 the robust scatter exceeds k_sys times the error in two of six
-annuli around the Crab (0.00017 and 0.00027 of its peak, 1.5 to 5 degrees away) and not in the other four. Over all real
-mosaics measured the excess ranges from 0 to 0.03 of the peak, most of it in k_sys already.
+from one mosaic: in the real ISLA mosaic of revolution 0727 the robust scatter exceeds k_sys times the error in two of
+six annuli around the Crab (by 0.00017 and 0.00027 of its peak, 1.5 to 5 degrees away) and not in the other four. Over
+all real mosaics measured the excess ranges from 0 to 0.03 of the peak, most of it in k_sys already.
 """
 
 import numpy as np
