@@ -31,8 +31,6 @@ urlpatterns = [
     path("tap/", page_views.page, name="tap"),
     path("ssa/lightcurves", ssa.light_curves, name="ssa-lightcurves"),
     path("ssa/lightcurves/capabilities", ssa.light_curve_capabilities, name="ssa-lightcurves-capabilities"),
-    path("tap", views.page),
-    path("tap/", views.page, name="tap"),
     # Before TAP: ISLA's servlets share the address of sync.
     path("tap/", include("vo.isla.urls")),
     path("tap/", include("vo.tap.urls")),
