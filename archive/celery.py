@@ -11,6 +11,7 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 
+COUNT_EVERY_S = 60.0
 SWEEP_EVERY_S = 5.0
 EXPIRE_EVERY_S = 60.0
 CLEAR_SESSIONS_EVERY_S = 3_600.0
@@ -54,6 +55,11 @@ app.conf.update(
             "task": "archive.tasks.sweep_fixity_task",
             "schedule": FIXITY_EVERY_S,
             "options": {"expires": FIXITY_EVERY_S},
+        },
+        "facet-counts": {
+            "task": "archive.tasks.count_cubes_task",
+            "schedule": COUNT_EVERY_S,
+            "options": {"expires": COUNT_EVERY_S},
         },
         "expired-sessions": {
             "task": "archive.tasks.clear_sessions_task",

@@ -1,6 +1,9 @@
 """Reads: functions that return query sets or dataclasses of the current release."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import reduce
 from operator import or_
 from typing import TypeVar
@@ -25,10 +28,35 @@ INDEXED_RADIUS_DEG = 60.0
 MAX_SUGGESTED_CHARACTERS = 40
 
 
+_pinned: ContextVar[list[Release | None] | None] = ContextVar("pinned_release", default=None)
+
+
 def current_release() -> Release | None:
     """Return the release that is served, or None in an empty archive."""
+    pinned = _pinned.get()
+    if pinned:
+        return pinned[0]
     current = CurrentRelease.objects.select_related("release").first()
-    return current.release if current else None
+    release = current.release if current else None
+    if pinned is not None:
+        pinned.append(release)
+    return release
+
+
+@contextmanager
+def one_release() -> Iterator[None]:
+    """Hold on to the first release that is read inside: what is shown together comes from one release, read once."""
+    token = _pinned.set([])
+    try:
+        yield
+    finally:
+        _pinned.reset(token)
+
+
+def forget_release() -> None:
+    """Read the release anew: for the code that has just set it."""
+    if pinned := _pinned.get():
+        pinned.clear()
 
 
 def find_release(name: str) -> Release:

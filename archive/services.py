@@ -29,7 +29,7 @@ from archive.identifiers import normalize_name
 from archive.models import Catalogue, CurrentRelease, Delivery, EnergyBand, Instrument, Product, Release, Released
 from archive.published import load_optional_tables, load_tables
 from archive.published_sql import create_statements, drop_statements
-from archive.selectors import current_map_version, current_release, find_release
+from archive.selectors import current_map_version, current_release, find_release, forget_release
 from archive.skymaps import FloatMap, SkyMap, write_version
 
 REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
@@ -203,7 +203,12 @@ def open_publication(*, delivery: Delivery, description: str) -> Iterator[Public
         delivery.release = release
         delivery.counts = {name: asdict(counts) for name, counts in publication.counts.items()}
         delivery.save()
-        CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
+        _serve(release)
+
+
+def _serve(release: Release) -> None:
+    CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
+    forget_release()
 
 
 def roll_back_to(release_name: str) -> Release:
@@ -217,7 +222,7 @@ def roll_back_to(release_name: str) -> Release:
     with transaction.atomic():
         _lock_publications()
         release = find_release(release_name)
-        CurrentRelease.objects.update_or_create(id=CurrentRelease.SINGLETON, defaults={"release": release})
+        _serve(release)
     return release
 
 

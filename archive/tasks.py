@@ -7,6 +7,7 @@ from kombu.exceptions import OperationalError
 
 from archive.celery import app
 from archive.jobs import count_waiting, run_next_job, submit_job, sweep_jobs
+from archive.website.searches import count_cubes
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,12 @@ def sweep_fixity_task() -> None:
     """Leave the daily sweep of stored files to a worker."""
     submit_job(kind="fixity", arguments={"older_than_days": 90.0})
     nudge()
+
+
+@app.task(soft_time_limit=600)
+def count_cubes_task() -> None:
+    """Count the facets of a new release before its first visitor asks."""
+    count_cubes()
 
 
 def nudge() -> None:

@@ -17,6 +17,7 @@ from archive.models.mission import EnergyBand, Instrument, Revolution
 from archive.models.observation import Observation, Proposal, ScienceWindow
 from archive.models.product import Product, ProductFile, StoredFile
 from archive.models.release import CurrentRelease, Delivery, Release, Released
+from archive.models.search import FacetCube
 from archive.models.source import Source, SourceName
 from archive.models.usage import Feedback, UsageCount
 from archive.models.user_table import UserTable
@@ -29,6 +30,7 @@ __all__ = [
     "CurrentRelease",
     "Delivery",
     "EnergyBand",
+    "FacetCube",
     "Feedback",
     "GrbCatalogueEntry",
     "IbisCatalogueEntry",

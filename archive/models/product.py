@@ -76,7 +76,19 @@ class Product(Released):
         constraints = (head_of("product_id", name="archive_product_head"),)
         indexes = (
             models.Index(fields=("hpx",), name="archive_product_hpx"),
-            models.Index(fields=("source_id",), name="archive_product_source_id"),
+            models.Index(
+                fields=("source_id", "kind", "instrument", "obs_id", "energy_min_kev"),
+                include=("delivery", "simulated", "release_from", "release_to"),
+                name="archive_product_of_source",
+            ),
+            models.Index(fields=("obs_id",), name="archive_product_obs_id"),
+            models.Index(fields=("revolution",), name="archive_product_revolution"),
+            # The orders of the search page that a million rows may be asked for.
+            models.Index(fields=("tstart_mjd_tt",), name="archive_product_tstart"),
+            models.Index(fields=("exposure_s",), name="archive_product_exposure"),
+            models.Index(fields=("target_name",), name="archive_product_target"),
+            models.Index(fields=("kind", "product_id"), name="archive_product_kind"),
+            models.Index(fields=("instrument", "product_id"), name="archive_product_instrument"),
             models.Index(fields=("product_id",), name="archive_product_product_id"),
         )
 

@@ -19,7 +19,7 @@ from archive.models import Product, ProductFile, Release
 from archive.selectors import current_release, current_rows
 from archive.storage import file_path
 from archive.website.bundles import safe_stem
-from archive.website.citation import acknowledgement, bibtex
+from archive.website.citation import acknowledgement, bibtex, cite
 
 COOKIE = "basket"
 MAX_PRODUCTS = 2000
@@ -143,8 +143,8 @@ def basket_members(basket: Basket) -> list[Member]:
     ]
     texts = {
         "archipelago/manifest-sha256.txt": manifest(basket),
-        "archipelago/ACKNOWLEDGEMENT.txt": acknowledgement(basket.products, basket.release) + "\n",
-        "archipelago/references.bib": bibtex(basket.products, basket.release),
+        "archipelago/ACKNOWLEDGEMENT.txt": acknowledgement(cite(basket.products), basket.release) + "\n",
+        "archipelago/references.bib": bibtex(basket.release),
     }
     return [_text_member(name, text) for name, text in texts.items()] + files
 

@@ -1,5 +1,8 @@
 """What every page shows: the current release and whether any of its data are simulated."""
 
+from datetime import datetime
+from functools import lru_cache
+
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -11,11 +14,17 @@ from archive.website.basket import read_ids
 def archive_context(request: HttpRequest) -> dict[str, object]:
     """Give templates `release`, `has_simulated`, `public_url`, `basket_count` and `signup_open`."""
     release = current_release()
-    simulated = Delivery.objects.filter(simulated=True, release__number__lte=release.number) if release else None
     return {
         "release": release,
-        "has_simulated": bool(simulated and simulated.exists()),
+        "has_simulated": bool(release and _has_simulated(release.number, release.published_at)),
         "public_url": settings.PUBLIC_URL,
         "basket_count": len(read_ids(request)),
         "signup_open": settings.SIGNUP_OPEN,
     }
+
+
+@lru_cache(maxsize=16)
+def _has_simulated(number: int, published_at: datetime) -> bool:
+    """Say whether a release has simulated data; a release never changes, so one look is enough."""
+    del published_at
+    return Delivery.objects.filter(simulated=True, release__number__lte=number).exists()

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from archive.errors import ArchiveError
 from archive.faults import find_fault
+from archive.selectors import one_release
 from archive.website.views.errors import error_page
 
 # Aladin Lite compiles its own WebAssembly and starts workers from blobs; nothing is loaded from another host.
@@ -26,11 +27,12 @@ CONTENT_SECURITY_POLICY = (
 
 
 def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Add the content security policy to every page."""
+    """Add the content security policy to every page, and let each page read one release."""
 
     def add_headers(request: HttpRequest) -> HttpResponse:
         if request.path.isprintable():
-            response = get_response(request)
+            with one_release():
+                response = get_response(request)
         else:
             response = error_page(
                 "The address holds characters that cannot be printed; no page has such an address.", 404

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from archive.models import Product, Source
 from archive.website import adql
-from archive.website.citation import acknowledgement
+from archive.website.citation import acknowledgement, cite
 
 MAX_PRODUCTS = 4
 
@@ -45,7 +45,7 @@ def source_notebook(source: Source, series: Sequence[Product], spectra: Sequence
     for product in products:
         cells.append(_text(f"## {_plain(product.title)}{' (simulated)' if product.simulated else ''}"))
         cells.append(_code(_spectrum(product) if product.kind == Product.Kind.SPECTRUM else _light_curve(product)))
-    cells.append(_text(f"## Acknowledgement\n\n{_plain(acknowledgement(products, None))}"))
+    cells.append(_text(f"## Acknowledgement\n\n{_plain(acknowledgement(cite(products), None))}"))
     return json.dumps(
         {
             "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)],

@@ -9,10 +9,11 @@ from django.http import QueryDict
 from archive.errors import NotFoundError, UsageError
 from archive.published import Table, load_tables
 from archive.selectors import current_release, resolve_name
+from archive.website.facet_cubes import count_cube, read_cube
 from archive.website.query import NameQuery, PositionQuery, parse_query
 from archive.website.request_values import Cone, read_number, read_text
 from archive.website.table_query import TableQuery, read_table_query
-from archive.website.table_sql import Counts, read_counts
+from archive.website.table_sql import Counts, make_facet, read_counts
 
 DEFAULT_RADIUS_DEG = 1.0
 
@@ -71,8 +72,21 @@ def read_search(name: str, params: QueryDict) -> tuple[Search, Table, TableQuery
 def count_search(search: Search, query: TableQuery) -> Counts:
     """Count the rows of a search and the values of its facets in the current release."""
     release = current_release()
+    if release is not None and query.cone is None:
+        counted = count_cube(release, query.table, search.facets, query.filters)
+        if counted is not None:
+            total, values = counted
+            return Counts(total, tuple(make_facet(name, rows) for name, rows in values.items()))
     stamp = (release.number, release.published_at) if release else None
     return read_counts(stamp, query.table, query.filters, query.cone, search.facets)
+
+
+def count_cubes() -> None:
+    """Count what the search pages of the current release will show, where nobody has yet."""
+    if release := current_release():
+        for name, search in SEARCHES.items():
+            read_cube(release, name, search.facets)
+        read_cube(release, "integral.products", ("source_id",))
 
 
 def read_near(text: str, radius_deg: float | None, table: Table) -> Cone | None:

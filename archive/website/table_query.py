@@ -1,8 +1,8 @@
 """What a search page was asked: filters, columns, order and page of one published table, out of the query string. Pure.
 
 Every parameter that is not one of `RESERVED` names a column; its value says which rows: ``a..b``, ``>=a``, ``<=b`` or
-a value for numbers and times, part of the text for text (``%`` and ``_`` are wildcards, as in ADQL), and for a facet
-exactly one of its values, several when the parameter is repeated.
+a value for numbers and times, part of the text for text (``%`` and ``_`` are wildcards, as in ADQL), for an id all of
+it, unless it holds a ``%``, and for a facet exactly one of its values, several when the parameter is repeated.
 """
 
 import math
@@ -18,6 +18,7 @@ from archive.times import mjd_tt_from_utc
 from archive.website.paging import read_size
 from archive.website.request_values import Cone, read_text
 
+IDS = ("source_id", "obs_id", "scw_id", "product_id", "delivery_id")
 RESERVED = ("near", "radius", "cols", "sort", "size", "page")
 NUMBERS = ("short", "int", "long", "float", "double")
 _RANGE = re.compile(r"\s*(?:(?P<low>[^.\s]\S*?|\S)?\s*\.\.\s*(?P<high>\S+)?|(?P<sign>[<>]=?)\s*(?P<bound>\S+))\s*")
@@ -131,6 +132,8 @@ def _read_filter(column: Column, values: Sequence[str], *, facet: bool) -> Filte
         return _read_span(column, given[0])
     if "\\" in given[0]:
         raise UsageError(f"{column.name} holds a backslash, which no text of the archive has; use _ for one character.")
+    if column.name in IDS and "%" not in given[0]:
+        return OneOf(column.name, (given[0],))
     return Match(column.name, f"%{given[0]}%")
 
 

@@ -60,24 +60,25 @@ def read_page(query: TableQuery, key: Sequence[str]) -> TablePage:
     """
     order = list(dict.fromkeys((query.sort_column, *key)))
     backwards, position = _read_mark(query, len(order))
-    descending = query.sort.startswith("-")
-    where = _conditions(query.filters, query.cone)
-    if position is not None:
-        where.append(_after(order, position, up=descending == backwards, nulls_last=not backwards))
-    direction = sql.SQL("ASC") if descending == backwards else sql.SQL("DESC")
-    # No key holds a null, so that its index gives the order; other columns have their nulls at the end.
-    nulls = sql.SQL("") if order[0] in key else sql.SQL(" NULLS FIRST") if backwards else sql.SQL(" NULLS LAST")
-    terms = [sql.SQL("{} {}{}").format(sql.Identifier(order[0]), direction, nulls)]
-    terms += [sql.SQL("{} {}").format(sql.Identifier(name), direction) for name in order[1:]]
+    up = query.sort.startswith("-") == backwards
     columns = [*query.columns, *(name for name in order if name not in query.columns)]
-    statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.Identifier(*query.table.split(".")),
-        sql.SQL(" AND ").join(where),
-        sql.SQL(", ").join(terms),
-        sql.Literal(query.size + 1),
-    )
-    found = _run(statement)
+    found: list[Row] = []
+    # First the rows that have a value in the order's column, then those without, each in the order of an index.
+    parts = (True,) if order[0] in key else (False, True) if backwards else (True, False)
+    if position is not None and parts[0] != (position[0] is not None):
+        parts = parts[1:]
+    for number, has_value in enumerate(parts):
+        wanted = query.size + 1 - len(found)
+        if wanted > 0:
+            where = _conditions(query.filters, query.cone)
+            if order[0] not in key:
+                where.append(
+                    sql.SQL("{} IS {}").format(sql.Identifier(order[0]), sql.SQL("NOT NULL" if has_value else "NULL"))
+                )
+            terms = order if has_value else order[1:]
+            if number == 0 and position is not None:
+                where.append(_after(terms, position if has_value else position[1:], up=up))
+            found += _run(_page_statement(query.table, columns, where, terms, up=up, limit=wanted))
     more, found = len(found) > query.size, found[: query.size]
     if backwards:
         found.reverse()
@@ -127,7 +128,7 @@ def read_counts(
         if name in filtering:
             others = tuple(condition for condition in filters if condition.column != name)
             counted[name] = _count_values(table, name, _conditions(others, cone))
-    return Counts(int(str(total)), tuple(_facet(name, rows) for name, rows in counted.items()))
+    return Counts(int(str(total)), tuple(make_facet(name, rows) for name, rows in counted.items()))
 
 
 def _count_values(table: str, column: str, where: Iterable[sql.Composable]) -> list[Row]:
@@ -138,7 +139,8 @@ def _count_values(table: str, column: str, where: Iterable[sql.Composable]) -> l
     )
 
 
-def _facet(column: str, rows: Iterable[Row]) -> Facet:
+def make_facet(column: str, rows: Iterable[Row]) -> Facet:
+    """Order the values of a facet by how many rows have them."""
     ordered = sorted(((value, int(str(count))) for value, count in rows), key=lambda pair: (-pair[1], str(pair[0])))
     kept = tuple(
         (value if value is None or isinstance(value, str | int | bool) else str(value), count)
@@ -195,21 +197,31 @@ def _cone(cone: Cone) -> Iterable[sql.Composable]:
     yield sql.SQL("{} <= {}").format(sql.SQL(" + ").join(squares), sql.Literal(limit))
 
 
-def _after(order: Sequence[str], position: Sequence[object], *, up: bool, nulls_last: bool) -> sql.Composed:
-    """Write the condition that a row comes after a position; only the first column may hold nulls."""
-    than = sql.SQL(">") if up else sql.SQL("<")
-    first, value = sql.Identifier(order[0]), position[0]
-    rest = sql.SQL("({}) {} ({})").format(
-        sql.SQL(", ").join(map(sql.Identifier, order[1:])), than, sql.SQL(", ").join(map(sql.Literal, position[1:]))
+def _page_statement(
+    table: str,
+    columns: Iterable[str],
+    where: Iterable[sql.Composable],
+    order: Sequence[str],
+    *,
+    up: bool,
+    limit: int,
+) -> sql.Composed:
+    direction = sql.SQL("ASC") if up else sql.SQL("DESC")
+    return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(*table.split(".")),
+        sql.SQL(" AND ").join(where),
+        sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), direction) for name in order),
+        sql.Literal(limit),
     )
-    if len(order) == 1:
-        return sql.SQL("{} {} {}").format(first, than, sql.Literal(value))
-    if value is None:
-        beyond = sql.SQL("false") if nulls_last else sql.SQL("{} IS NOT NULL").format(first)
-        return sql.SQL("(({} IS NULL AND {}) OR {})").format(first, rest, beyond)
-    beyond = sql.SQL(" OR {} IS NULL").format(first) if nulls_last else sql.SQL("")
-    return sql.SQL("({first} {than} {value} OR ({first} = {value} AND {rest}){beyond})").format(
-        first=first, than=than, value=sql.Literal(value), rest=rest, beyond=beyond
+
+
+def _after(order: Sequence[str], position: Sequence[object], *, up: bool) -> sql.Composed:
+    """Write the condition that a row comes after a position, as one comparison of rows, which an index answers."""
+    return sql.SQL("({}) {} ({})").format(
+        sql.SQL(", ").join(map(sql.Identifier, order)),
+        sql.SQL(">") if up else sql.SQL("<"),
+        sql.SQL(", ").join(map(sql.Literal, position)),
     )
 
 

@@ -23,7 +23,7 @@ from archive.website.basket import (
     write_ids,
 )
 from archive.website.bundles import send_bundle
-from archive.website.citation import acknowledgement, bibtex
+from archive.website.citation import acknowledgement, bibtex, cite
 
 
 def show(request: HttpRequest) -> HttpResponse:
@@ -43,8 +43,8 @@ def show(request: HttpRequest) -> HttpResponse:
         "items": text,
         "suffix": f"?items={shared}" if shared else "",
         "tar_bytes": tar_size(basket_members(basket)) if basket.products else 0,
-        "acknowledgement": acknowledgement(basket.products, basket.release),
-        "bibtex": bibtex(basket.products, basket.release),
+        "acknowledgement": acknowledgement(cite(basket.products), basket.release),
+        "bibtex": bibtex(basket.release),
     }
     response = render(request, "archive/basket.html", context)
     response["Cache-Control"] = "private, no-cache"
@@ -106,7 +106,7 @@ def send_manifest(request: HttpRequest) -> HttpResponse:
 def send_bibtex(request: HttpRequest) -> HttpResponse:
     """Give the references."""
     basket = _filled(request)
-    return _text(bibtex(basket.products, basket.release), "references.bib", "application/x-bibtex")
+    return _text(bibtex(basket.release), "references.bib", "application/x-bibtex")
 
 
 def _basket(request: HttpRequest) -> Basket:

@@ -1,7 +1,7 @@
 """Products: the list, the page, the numbers of a plot as a table, and the files."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.db.models import Count, F, FloatField, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -12,11 +12,13 @@ from django.shortcuts import render
 from archive.api.points import SERIES_KINDS, Table, find_product, product_files, product_table
 from archive.errors import NotFoundError
 from archive.models import EnergyBand, Instrument, Product, Source
-from archive.selectors import current_rows, within_cone
+from archive.selectors import current_release, current_rows, within_cone
 from archive.website import adql
 from archive.website.downloads import send_stored_file
+from archive.website.facet_cubes import read_cube, sum_cells
 from archive.website.paging import read_size, take_page
 from archive.website.request_values import read_choice, read_cone, read_text, read_whole
+from archive.website.searches import SEARCHES
 
 SORTS = {
     "id": "product_id", "-id": "-product_id", "time": "start_order", "-time": "-start_order",
@@ -44,8 +46,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     if cone is not None:
         rows = within_cone(rows.filter(x__isnull=False), cone.ra, cone.dec, cone.radius_deg)
         conditions.append(adql.cone_condition(cone))
-    total = rows.count()
-    facets = {name: _facet(rows, name) for name in ("kind", "instrument")}
+    total, facets = _count(rows, chosen, everywhere=not target and cone is None)
     ordered = rows.annotate(
         start_order=Coalesce(F("tstart_mjd_tt"), Value(0.0), output_field=FloatField()),
         exposure_order=Coalesce(F("exposure_s"), Value(-1.0), output_field=FloatField()),
@@ -74,6 +75,22 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "query": query,
     }
     return render(request, "archive/products.html", context)
+
+
+def _count(
+    rows: QuerySet[Product], chosen: Mapping[str, str], *, everywhere: bool
+) -> tuple[int, dict[str, list[tuple[str, int]]]]:
+    """Count the rows, and those of each kind and instrument; from the counts of the release where these say it."""
+    release, names = current_release(), ("kind", "instrument")
+    if everywhere and release is not None:
+        cells = read_cube(release, "integral.products", SEARCHES["integral.products"].facets)
+        if cells is not None:
+            facets = SEARCHES["integral.products"].facets
+            wanted = {name: {value} for name, value in chosen.items() if value}
+            kept = [(values, n) for values, n in cells if all(values[facets.index(c)] in w for c, w in wanted.items())]
+            total, found = sum_cells(kept, facets, {})
+            return total, {name: sorted((str(value), n) for value, n in found[name]) for name in names}
+    return rows.order_by().count(), {name: _facet(rows, name) for name in names}
 
 
 def _facet(rows: QuerySet[Product], column: str) -> list[tuple[str, int]]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.db.models import Count, F, FloatField, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Cast, Coalesce, Floor
+from django.db.models import Count, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,9 +19,7 @@ from archive.models import (
     JemxCatalogueEntry,
     OmcCatalogueEntry,
     Product,
-    ProductFile,
     ReferenceCatalogueEntry,
-    ScienceWindow,
     Source,
     SourceName,
     SpiCatalogueEntry,
@@ -32,13 +30,15 @@ from archive.skymaps import SkyMap
 from archive.website import adql
 from archive.website.basket import share_text
 from archive.website.bundles import safe_stem
-from archive.website.charts import YearBars, year_bars
 from archive.website.citation import acknowledgement, bibtex
+from archive.website.facet_cubes import read_cube
 from archive.website.frames import in_all_frames
 from archive.website.notebook import source_notebook
 from archive.website.paging import read_size, take_page
 from archive.website.pictures import FULLY_CODED_RADIUS_DEG, ZERO_RESPONSE_RADIUS_DEG, cut_png
+from archive.website.pointings import read_pointings
 from archive.website.request_values import Cone, read_choice, read_cone, read_number, read_text, read_whole
+from archive.website.source_products import read_products
 
 SORTS = {
     "name": "name", "-name": "-name", "ra": "ra", "-ra": "-ra", "dec": "dec", "-dec": "-dec",
@@ -51,11 +51,9 @@ CATALOGUES = {
     "spi_catalogue": SpiCatalogueEntry,
     "omc_catalogue": OmcCatalogueEntry,
 }
-SERIES_KINDS = ("long_timeseries", "short_timeseries", "light_curve")
 BURST_RADIUS_DEG = 5.0
 NEIGHBOUR_RADIUS_DEG = 2.0
 CUT_SIDE_DEG = 10.0
-MAX_SERIES_PLOTS, MAX_SPECTRUM_PLOTS = 5, 2
 _HIDDEN = {"source_id", "name", "ra", "dec", "catalogue_version", "simulated", "release", "delivery_id", "omc_id"}
 
 
@@ -69,12 +67,13 @@ def source_list(request: HttpRequest) -> HttpResponse:
     rows, conditions = _filtered(name, has, isdc_class, cone)
     total = rows.count()
     page = take_page(
-        _annotated(rows),
+        _annotated(rows, counted="products" in sort),
         order=SORTS[sort],
         key="source_id",
         mark=params.get("page", ""),
         size=read_size(params.get("size", "")),
     )
+    _attach_counts(page.rows)
     query = adql.select("integral.sources", conditions, "name")
     context = {
         "section": "sources",
@@ -112,52 +111,59 @@ def _filtered(name: str, has: str, isdc_class: int | None, cone: Cone | None) ->
     return rows, conditions
 
 
-def _annotated(rows: QuerySet[Source]) -> QuerySet[Source]:
+def _annotated(rows: QuerySet[Source], *, counted: bool) -> QuerySet[Source]:
     reference = (
         current_rows(ReferenceCatalogueEntry).filter(source_id=OuterRef("source_id")).order_by("-catalogue_version")
     )
-    products = current_rows(Product).filter(source_id=OuterRef("source_id")).order_by()
-    counted = products.values("source_id").annotate(n=Count("id")).values("n")
-    return rows.annotate(
+    rows = rows.annotate(
         rate=Subquery(reference.values("isgri_20_60_cps")[:1], output_field=FloatField()),
         rate_order=Coalesce(F("rate"), Value(-1.0), output_field=FloatField()),
-        product_count=Coalesce(Subquery(counted, output_field=IntegerField()), Value(0)),
     )
+    if not counted:
+        return rows
+    products = current_rows(Product).filter(source_id=OuterRef("source_id")).order_by()
+    counts = products.values("source_id").annotate(n=Count("id")).values("n")
+    return rows.annotate(product_count=Coalesce(Subquery(counts, output_field=IntegerField()), Value(0)))
+
+
+def _attach_counts(rows: Iterable[Source]) -> None:
+    """Give each source its number of products, out of the counts of the release."""
+    release = current_release()
+    cells = read_cube(release, "integral.products", ("source_id",)) if release else ()
+    if cells is None:
+        ids = [row.source_id for row in rows]
+        grouped = current_rows(Product).filter(source_id__in=ids).order_by().values_list("source_id")
+        counts = dict(grouped.annotate(n=Count("id")))
+    else:
+        counts = {values[0]: n for values, n in cells}
+    for row in rows:
+        vars(row)["product_count"] = counts.get(row.source_id, 0)
 
 
 def source(request: HttpRequest, source_id: str) -> HttpResponse:
     """Show everything the archive knows of one source."""
     row = find_source(source_id)
-    # Without what is long and not shown: the findings of a delivery may be a megabyte.
-    products = list(
-        current_rows(Product)
-        .filter(source_id=source_id)
-        .select_related("delivery", "release_from")
-        .defer("metadata", "footprint", "delivery__counts", "delivery__findings")
-    )
-    files = _files_by_product(products)
+    found = read_products(source_id)
     sky_map = cut_map()
-    series = series_groups(products)
-    spectra = [product for product in products if product.kind == Product.Kind.SPECTRUM]
+    listed = [product.product_id for product, _ in found.listed]
+    pointings = read_pointings(row.ra, row.dec)
     context = {
         "section": "sources",
         "source": row,
         "names": current_rows(SourceName).filter(source_id=source_id),
         "frames": in_all_frames(row.ra, row.dec),
         "cards": catalogue_cards(source_id),
-        "products": [(product, files.get(product.product_id, [])) for product in products],
-        "all_items": share_text([p.product_id for p in products]) if products else "",
-        "series": series[:MAX_SERIES_PLOTS],
-        "more_series": len(series[MAX_SERIES_PLOTS:]),
-        "spectra": spectra[:MAX_SPECTRUM_PLOTS],
-        "more_spectra": len(spectra[MAX_SPECTRUM_PLOTS:]),
-        "timeline": exposure_timeline(row.ra, row.dec),
+        "found": found,
+        "all_items": share_text(listed) if listed and len(listed) == found.total else "",
+        "series": found.series,
+        "spectra": found.spectra,
+        "timeline": pointings.timeline,
         "bursts": bursts_near(row.ra, row.dec),
         "burst_radius_deg": BURST_RADIUS_DEG,
-        "acknowledgement": acknowledgement(products, current_release()),
-        "bibtex": bibtex(products, current_release()),
+        "acknowledgement": acknowledgement(found.cited, current_release()),
+        "bibtex": bibtex(current_release()),
         "astroquery": astroquery_code(row.name),
-        "coverage": coverage_years(row.ra, row.dec),
+        "coverage": pointings.coverage,
         "neighbours": neighbours(row),
         "sky_map": sky_map,
         "fully_coded_deg": FULLY_CODED_RADIUS_DEG,
@@ -188,46 +194,6 @@ def find_source(source_id: str) -> Source:
             f"There is no source with the id {source_id!r} in this release; search for its name or position."
         )
     return row
-
-
-def _files_by_product(products: Iterable[Product]) -> dict[str, list[ProductFile]]:
-    files: dict[str, list[ProductFile]] = {}
-    for file in current_rows(ProductFile).filter(product_id__in=[p.product_id for p in products]):
-        files.setdefault(file.product_id, []).append(file)
-    return files
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesGroup:
-    """Light curves that share a plot: one instrument, one kind, one observation."""
-
-    title: str
-    products: tuple[Product, ...]
-    simulated: bool
-
-
-def series_groups(products: Iterable[Product]) -> list[SeriesGroup]:
-    """Group light curves into plots, all-mission series first."""
-    groups: dict[tuple[int, str, str], list[Product]] = {}
-    for product in products:
-        if product.kind in SERIES_KINDS:
-            groups.setdefault((SERIES_KINDS.index(product.kind), product.instrument, product.obs_id), []).append(
-                product
-            )
-    words = {0: "all-mission series", 1: "short series", 2: "light curve"}
-    return [
-        SeriesGroup(
-            f"{_instrument_title(instrument)} {words[kind]}{f', observation {obs_id}' if obs_id else ''}",
-            tuple(sorted(found, key=lambda p: (p.energy_min_kev or 0.0, p.product_id))),
-            any(p.simulated for p in found),
-        )
-        for (kind, instrument, obs_id), found in sorted(groups.items())
-    ]
-
-
-def _instrument_title(instrument: str) -> str:
-    titles = {"isgri": "IBIS/ISGRI", "picsit": "IBIS/PICsIT", "jemx": "JEM-X", "jemx1": "JEM-X 1", "jemx2": "JEM-X 2"}
-    return titles.get(instrument, instrument.upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,67 +232,6 @@ def _catalogue_columns(table: str) -> tuple[Column, ...]:
     return tuple(column for column in load_tables()[f"integral.{table}"].columns if column.name not in _HIDDEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Pointings near a position."""
-
-    bars: YearBars
-    pointing_count: int
-    fully_coded_count: int
-    good_isgri_s: float
-
-
-def coverage_years(ra: float, dec: float) -> Coverage:
-    """Sum the ISGRI good time of pointings with the position in the field of view, by year."""
-    near = within_cone(
-        current_rows(ScienceWindow).filter(kind="pointing", x__isnull=False), ra, dec, ZERO_RESPONSE_RADIUS_DEG
-    )
-    good = Coalesce(F("good_isgri_s"), F("elapsed_s"), Value(0.0))
-    year = Cast(Floor((F("tstart_mjd_tt") - 51544.0) / 365.25) + 2000, IntegerField())
-    rows = near.order_by().annotate(year=year).values("year", "simulated").annotate(n=Count("id"), good=Sum(good))
-    by_year: dict[int, list[float]] = {}
-    for row in rows:
-        by_year.setdefault(row["year"], [0.0, 0.0])[row["simulated"]] += row["good"] / 1000.0
-    coded = within_cone(near.order_by(), ra, dec, FULLY_CODED_RADIUS_DEG).count()
-    bars = year_bars([(number, real, made_up) for number, (real, made_up) in sorted(by_year.items())], "ks")
-    return Coverage(bars, sum(row["n"] for row in rows), coded, sum(row["good"] for row in rows))
-
-
-@dataclass(frozen=True, slots=True)
-class ExposureTimeline:
-    """Revolutions that had a position in the field: one dot each, time to the right, off-axis angle upwards."""
-
-    real: str
-    simulated: str
-    count: int
-    first_mjd_tt: float
-    last_mjd_tt: float
-    full_y: float
-
-
-def exposure_timeline(ra: float, dec: float) -> ExposureTimeline | None:
-    """Lay out the smallest off-axis angle of each revolution's pointings as dots of an SVG of 1000 by 150."""
-    near = within_cone(
-        current_rows(ScienceWindow).filter(kind="pointing", x__isnull=False), ra, dec, ZERO_RESPONSE_RADIUS_DEG
-    ).order_by()
-    rows = near.values("revolution", "simulated").annotate(start=Min("tstart_mjd_tt"), chord2=Min("separation_chord2"))
-    found = sorted((row["start"], separation_deg(row["chord2"]), row["simulated"]) for row in rows)
-    if not found:
-        return None
-    first, last = found[0][0], found[-1][0]
-    span, tall = (last - first) or 1.0, 140.0
-
-    def dots(*, simulated: bool) -> str:
-        return "".join(
-            f"M{5 + 990 * (start - first) / span:.1f} {5 + tall * (1 - angle / ZERO_RESPONSE_RADIUS_DEG):.1f}h0"
-            for start, angle, made_up in found
-            if made_up == simulated
-        )
-
-    full = 5 + tall * (1 - FULLY_CODED_RADIUS_DEG / ZERO_RESPONSE_RADIUS_DEG)
-    return ExposureTimeline(dots(simulated=False), dots(simulated=True), len(found), first, last, full)
-
-
 def bursts_near(ra: float, dec: float) -> list[tuple[GrbCatalogueEntry, float]]:
     """Return the gamma-ray bursts within `BURST_RADIUS_DEG`, nearest first, with their separations (deg)."""
     near = within_cone(current_rows(GrbCatalogueEntry).filter(x__isnull=False), ra, dec, BURST_RADIUS_DEG)[:8]
@@ -336,12 +241,10 @@ def bursts_near(ra: float, dec: float) -> list[tuple[GrbCatalogueEntry, float]]:
 def source_notebook_file(request: HttpRequest, source_id: str) -> HttpResponse:
     """Send a notebook that redraws this page."""
     row = find_source(source_id)
-    products = list(current_rows(Product).filter(source_id=source_id).select_related("delivery"))
-    series = [product for product in products if product.kind in SERIES_KINDS]
-    series.sort(key=lambda product: SERIES_KINDS.index(product.kind))
-    spectra = [product for product in products if product.kind == Product.Kind.SPECTRUM]
+    found = read_products(source_id)
+    series = [product for group in found.series for product in group.products]
     release = current_release()
-    text = source_notebook(row, series, spectra, release.name if release else "none")
+    text = source_notebook(row, series, found.spectra, release.name if release else "none")
     response = HttpResponse(text, content_type="application/x-ipynb+json")
     response["Content-Disposition"] = f'attachment; filename="{safe_stem(source_id)}.ipynb"'
     return response

@@ -12,7 +12,7 @@ from archive.published import Column, Table, load_tables
 from archive.website import adql
 from archive.website.request_values import read_text
 from archive.website.searches import DEFAULT_RADIUS_DEG, SEARCHES, Search, count_search, read_search
-from archive.website.table_query import NUMBERS, Match, OneOf, Span, TableQuery
+from archive.website.table_query import IDS, NUMBERS, Match, OneOf, Span, TableQuery
 from archive.website.table_sql import Counts, Facet, as_adql, read_page
 
 _PAGES = MappingProxyType(
@@ -55,6 +55,7 @@ class FilterField:
     text: str
     is_number: bool
     is_time: bool
+    is_id: bool
 
 
 def table_list(request: HttpRequest) -> HttpResponse:
@@ -157,6 +158,7 @@ def _fields(request: HttpRequest, table: Table, search: Search) -> list[FilterFi
             request.GET.get(column.name, ""),
             column.datatype in NUMBERS,
             column.name.endswith("_mjd_tt"),
+            column.name in IDS,
         )
         for column in table.columns
         if column.name not in search.facets

@@ -38,7 +38,7 @@ def test_tar_holds_every_file_and_a_manifest_that_verifies(filled, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": OK") == len(names) - 3 == 3
     assert "Winkler" in (tmp_path / "archipelago" / "ACKNOWLEDGEMENT.txt").read_text()
-    assert "@article{Lebrun2003" in (tmp_path / "archipelago" / "references.bib").read_text()
+    assert "@article{Winkler2003" in (tmp_path / "archipelago" / "references.bib").read_text()
     page = filled.get("/basket").content.decode()
     assert re.search(r"([\d,]+) bytes, with manifest", page)[1].replace(",", "") == str(len(content))
 

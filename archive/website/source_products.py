@@ -1,0 +1,179 @@
+"""What the page of a source shows of its products: exact counts, the first light curves and spectra, a short list.
+
+A source may have tens of thousands of products; each query here reads counts out of an index, or a few rows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from django.db.models import Count, F, QuerySet
+
+from archive.api.points import SERIES_KINDS
+from archive.models import Product, ProductFile
+from archive.selectors import current_release, current_rows
+from archive.website.citation import Cited
+
+MAX_LISTED = 100
+MAX_SERIES_PLOTS, MAX_SPECTRUM_PLOTS, MAX_CURVES = 5, 2, 8
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """Products of one kind and instrument."""
+
+    kind: str
+    instrument: str
+    count: int
+    simulated: int
+
+    @property
+    def label(self) -> str:
+        """The kind in words."""
+        return Product.Kind(self.kind).label
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesGroup:
+    """Light curves that share a plot: one instrument, one kind, one observation."""
+
+    title: str
+    products: tuple[Product, ...]
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProducts:
+    """Products of a source: how many there are, and those that its page shows."""
+
+    counts: tuple[KindCount, ...]
+    series: tuple[SeriesGroup, ...]
+    spectra: tuple[Product, ...]
+    listed: tuple[tuple[Product, tuple[ProductFile, ...]], ...]
+    cited: Cited
+
+    @property
+    def total(self) -> int:
+        """All products of the source."""
+        return self.cited.count
+
+    @property
+    def more_series(self) -> int:
+        """Light curves that are not drawn."""
+        all_of_them = sum(found.count for found in self.counts if found.kind in SERIES_KINDS)
+        return all_of_them - sum(len(group.products) for group in self.series)
+
+    @property
+    def more_spectra(self) -> int:
+        """Spectra that are not drawn."""
+        return sum(found.count for found in self.counts if found.kind == Product.Kind.SPECTRUM) - len(self.spectra)
+
+
+def read_products(source_id: str) -> SourceProducts:
+    """Read what the page of a source shows of its products."""
+    rows, release = current_rows(Product).filter(source_id=source_id), current_release()
+    counts, cited = _count(source_id, release.number, release.published_at) if release else ((), NOTHING)
+    # Without what is long and not shown: the findings of a delivery may be a megabyte.
+    full = rows.select_related("delivery", "release_from").defer(
+        "metadata", "footprint", "delivery__counts", "delivery__findings"
+    )
+    if cited.count <= MAX_LISTED:
+        products = list(full)
+        series = series_groups(p for p in products if p.kind in SERIES_KINDS)[:MAX_SERIES_PLOTS]
+        spectra = _longest([p for p in products if p.kind == Product.Kind.SPECTRUM])
+    else:
+        series = _first_series(full, counts)
+        longest = full.filter(kind=Product.Kind.SPECTRUM).order_by(F("exposure_s").desc(nulls_last=True), "product_id")
+        spectra = list(longest[:MAX_SPECTRUM_PLOTS])
+        products = [*(p for group in series for p in group.products), *spectra]
+    files = _files_by_product(products)
+    return SourceProducts(
+        counts,
+        tuple(series),
+        tuple(spectra),
+        tuple((p, tuple(files.get(p.product_id, ()))) for p in products),
+        cited,
+    )
+
+
+NOTHING = Cited(0, frozenset(), frozenset(), simulated=False)
+
+
+@lru_cache(maxsize=2048)
+def _count(source_id: str, number: int, published_at: datetime) -> tuple[tuple[KindCount, ...], Cited]:
+    """Count the products of a source in the current release; a release never changes, so this is kept."""
+    del number, published_at
+    rows = current_rows(Product).filter(source_id=source_id)
+    grouped = rows.order_by().values_list("kind", "instrument", "delivery_id", "simulated").annotate(n=Count("id"))
+    totals: dict[tuple[str, str], list[int]] = {}
+    deliveries = set()
+    for kind, instrument, delivery_id, simulated, count in grouped:
+        found = totals.setdefault((kind, instrument), [0, 0])
+        found[0] += count
+        found[1] += count if simulated else 0
+        deliveries.add(delivery_id)
+    order = list(Product.Kind.values)
+    counts = tuple(
+        KindCount(kind, instrument, count, simulated)
+        for (kind, instrument), (count, simulated) in sorted(
+            totals.items(), key=lambda item: (order.index(item[0][0]), item[0][1])
+        )
+    )
+    return counts, Cited(
+        sum(found.count for found in counts),
+        frozenset(found.instrument for found in counts),
+        frozenset(deliveries),
+        any(found.simulated for found in counts),
+    )
+
+
+def _first_series(rows: QuerySet[Product], counts: Sequence[KindCount]) -> list[SeriesGroup]:
+    """Return the groups to draw; all-mission series and early observations come first, as in the index."""
+    groups: list[SeriesGroup] = []
+    for kind in SERIES_KINDS:
+        for found in counts:
+            if found.kind == kind and len(groups) < MAX_SERIES_PLOTS:
+                first = rows.filter(kind=kind, instrument=found.instrument).order_by("obs_id", "energy_min_kev")
+                groups += series_groups(first[: MAX_CURVES * 2])[: MAX_SERIES_PLOTS - len(groups)]
+    return groups
+
+
+def _longest(spectra: Sequence[Product]) -> list[Product]:
+    return sorted(spectra, key=lambda p: (-(p.exposure_s or 0.0), p.product_id))[:MAX_SPECTRUM_PLOTS]
+
+
+def _files_by_product(products: Iterable[Product]) -> Mapping[str, list[ProductFile]]:
+    files: dict[str, list[ProductFile]] = {}
+    for file in current_rows(ProductFile).filter(product_id__in=[p.product_id for p in products]):
+        files.setdefault(file.product_id, []).append(file)
+    return files
+
+
+def series_groups(products: Iterable[Product]) -> list[SeriesGroup]:
+    """Group light curves into plots of at most `MAX_CURVES`, all-mission series first."""
+    groups: dict[tuple[int, str, str], list[Product]] = {}
+    for product in products:
+        place = SERIES_KINDS.index(Product.Kind(product.kind))
+        groups.setdefault((place, product.instrument, product.obs_id), []).append(product)
+    words = {0: "all-mission series", 1: "short series", 2: "light curve"}
+    return [
+        SeriesGroup(
+            f"{instrument_title(instrument)} {words[kind]}{f', observation {obs_id}' if obs_id else ''}",
+            tuple(sorted(found, key=lambda p: (p.energy_min_kev or 0.0, p.product_id))[:MAX_CURVES]),
+            any(p.simulated for p in found),
+        )
+        for (kind, instrument, obs_id), found in sorted(groups.items())
+    ]
+
+
+def instrument_title(instrument: str) -> str:
+    """Return the instrument's name as papers write it.
+
+    Examples
+    --------
+    >>> instrument_title("jemx1")
+    'JEM-X 1'
+    """
+    titles = {"isgri": "IBIS/ISGRI", "picsit": "IBIS/PICsIT", "jemx": "JEM-X", "jemx1": "JEM-X 1", "jemx2": "JEM-X 2"}
+    return titles.get(instrument, instrument.upper())

@@ -1,0 +1,103 @@
+"""What keeps the pages quick on a full-size mission: counts kept for a release, exact ones; few rows read."""
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+
+from archive import models, selectors
+from archive.website import facet_cubes, source_products
+from archive.website.searches import SEARCHES, count_cubes, read_search
+from archive.website.table_sql import read_counts
+from tests.support.web_archive import CRAB
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "kind=spectrum",
+        "kind=spectrum&kind=light_curve&instrument=isgri",
+        "simulated=true",
+        "band=(empty)",
+        "kind=x",
+    ],
+)
+def test_a_cube_counts_what_the_database_counts(archive, asked):
+    search, _, query = read_search("integral.products", QueryDict(asked))
+    release = selectors.current_release()
+    total, values = facet_cubes.count_cube(release, query.table, search.facets, query.filters)
+    counted = read_counts(object(), query.table, query.filters, None, search.facets)
+    assert total == counted.total
+    assert {name: dict(found) for name, found in values.items()} == {f.column: dict(f.counts) for f in counted.facets}
+
+
+def test_cubes_are_counted_once_and_kept(archive, django_assert_num_queries):
+    count_cubes()
+    assert models.FacetCube.objects.count() == len(SEARCHES) + 1
+    facet_cubes._read_cube.cache_clear()
+    release = selectors.current_release()
+    with django_assert_num_queries(1):
+        facet_cubes.read_cube(release, "integral.products", SEARCHES["integral.products"].facets)
+
+
+def test_a_cube_of_another_release_is_not_kept(archive):
+    facet_cubes._count(999, "integral.products", ("kind",))
+    assert not models.FacetCube.objects.filter(release_id=999).exists()
+
+
+def test_too_many_combinations_are_counted_search_by_search(archive, monkeypatch):
+    monkeypatch.setattr(facet_cubes, "MAX_CELLS", 1)
+    facet_cubes._read_cube.cache_clear()
+    assert facet_cubes.read_cube(selectors.current_release(), "integral.products", ("product_id",)) is None
+    assert not models.FacetCube.objects.filter(facets=["product_id"]).exists()
+    facet_cubes._read_cube.cache_clear()
+
+
+def test_a_page_reads_its_release_once(archive, client, django_assert_max_num_queries):
+    with django_assert_max_num_queries(30) as found:
+        client.get(f"/sources/{CRAB}")
+    asked = [query["sql"] for query in found.captured_queries if 'FROM "archive_currentrelease"' in query["sql"]]
+    assert len(asked) == 1
+
+
+def test_a_release_set_inside_a_page_is_seen(archive):
+    from archive import services
+
+    with selectors.one_release():
+        newest = selectors.current_release()
+        services.roll_back_to(newest.previous.name)
+        assert selectors.current_release() == newest.previous
+
+
+def test_a_source_with_many_products_shows_counts_and_the_way_to_all(text, monkeypatch):
+    whole = text(f"/sources/{CRAB}")
+    assert "Below are the" not in whole
+    monkeypatch.setattr(source_products, "MAX_LISTED", 1)
+    monkeypatch.setattr(source_products, "MAX_SPECTRUM_PLOTS", 0)
+    page = text(f"/sources/{CRAB}")
+    assert "Below are the" in page
+    assert f"/tables/integral.products?source_id={CRAB.replace('+', '%2B')}&amp;kind=spectrum" in page
+    assert page.count('data-plot="light-curve"') == whole.count('data-plot="light-curve"') > 0
+    rows = text(f"/tables/integral.products?source_id={CRAB.replace('+', '%2B')}&kind=spectrum")
+    assert "crab-isgri-spectrum" in rows
+    assert "No row fits" in text("/tables/integral.products?source_id=J05343")
+
+
+def test_orders_of_a_million_rows_use_an_index(archive):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        for column in ("tstart_mjd_tt", "exposure_s", "target_name", "kind", "instrument", "product_id"):
+            cursor.execute(
+                f"EXPLAIN SELECT product_id FROM integral.products WHERE {column} IS NOT NULL "
+                f"ORDER BY {column} DESC, product_id DESC LIMIT 51"
+            )
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "Index Scan" in plan or "Index Only Scan" in plan, (column, plan)
+
+
+def test_the_account_can_watch_a_source_from_its_page(text, client, django_user_model):
+    assert "Watch this source" not in text(f"/sources/{CRAB}")
+    assert f'href="/feeds/sources/{CRAB}.atom"' in text(f"/sources/{CRAB}").replace("%2B", "+")
+    client.force_login(django_user_model.objects.create_user("visitor"))
+    assert "Watch this source" in text(f"/sources/{CRAB}")
