@@ -2,15 +2,19 @@
 
 import A from "../vendor/aladin-lite/aladin.js";
 import { nudgeUntilTiles } from "./nudge.js";
+import { searchRegions } from "./region.js";
+import { moveByKeys, offerCoverage, offerLook, showStill } from "./sky_controls.js";
 
 const state = JSON.parse(document.getElementById("sky-state").textContent);
 const status = document.getElementById("sky-status");
-const selects = Object.fromEntries(["instrument", "band", "quantity"].map((name) => [name, document.getElementById(`sky-${name}`)]));
+const selects = Object.fromEntries(["instrument", "band", "quantity", "epoch"].map((name) => [name, document.getElementById(`sky-${name}`)]));
 const FIELD_RADIUS_DEG = 4.1;
 const BRIGHT_SOURCES = 60;
 const ALL_SOURCES_BELOW_DEG = 40;
 const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "linear"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
 let aladin = null;
+let look = null;
+let coverage = null;
 let surveys = [];
 
 function say(text) { status.textContent = text; }
@@ -32,7 +36,8 @@ function describe(record) {
   const band = /([\d.]+)\s*[-–]\s*([\d.]+)\s*keV/u.exec(title);
   const quantity = Object.keys(LOOKS).find((word) => title.includes(word) || id.includes(word)) ?? "flux";
   const instrument = /INTEGRAL\s+(.+?)\s+[\d.]+\s*[-–]/u.exec(title)?.[1] ?? "INTEGRAL";
-  return { id, title, quantity, instrument, band: band ? `${band[1]}–${band[2]} keV` : "all", url: `${location.origin}${address.pathname.replace(/\/+$/u, "")}` };
+  const epoch = /(?:^|[^\d])(20\d\d)(?:[^\d]|$)/u.exec(`${id} ${title}`)?.[1] ?? "whole mission";
+  return { id, title, quantity, instrument, epoch, band: band ? `${band[1]}–${band[2]} keV` : "all", url: `${location.origin}${address.pathname.replace(/\/+$/u, "")}` };
 }
 
 function fill(select, values, wanted) {
@@ -51,7 +56,9 @@ function offerChoices(wanted) {
   fill(selects.band, unique(ofInstrument.map((survey) => survey.band)), wanted.band);
   const ofBand = ofInstrument.filter((survey) => survey.band === selects.band.value);
   fill(selects.quantity, unique(ofBand.map((survey) => survey.quantity)), wanted.quantity);
-  return ofBand.find((survey) => survey.quantity === selects.quantity.value);
+  const ofQuantity = ofBand.filter((survey) => survey.quantity === selects.quantity.value);
+  fill(selects.epoch, unique(ofQuantity.map((survey) => survey.epoch)), wanted.epoch);
+  return ofQuantity.find((survey) => survey.epoch === selects.epoch.value);
 }
 
 // A fixed range makes bands comparable: what is bright is significant. Other maps bring their own range.
@@ -71,6 +78,8 @@ async function showSurvey(survey) {
   const [colormap, stretch] = LOOKS[survey.quantity];
   aladin.setBaseImageLayer(A.HiPS(survey.url, { name: survey.title, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high }));
   nudgeUntilTiles(aladin, survey.url);
+  look.show({ colormap, stretch, low, high });
+  coverage.follow(survey);
   state.survey = survey.id;
   remember();
   say(`${survey.title}, shown from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}${survey.quantity === "significance" ? " σ" : ""}, ${stretch}`);
@@ -145,6 +154,10 @@ async function goTo(event) {
 }
 
 async function start() {
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    showStill(document.getElementById("aladin"), state, say);
+    return;
+  }
   const [list] = await Promise.all([fetch("/hips/list"), A.init]);
   surveys = list.ok ? parseList(await list.text()).map(describe) : [];
   const first = surveys.find((survey) => survey.id === state.survey) ?? surveys.find((survey) => survey.quantity === "significance") ?? surveys[0];
@@ -156,16 +169,20 @@ async function start() {
     showProjectionControl: true, showStatusBar: false, backgroundColor: "rgb(8,19,28)",
   });
   aladin.gotoRaDec(state.ra, state.dec);
+  look = offerLook(aladin, say);
+  coverage = offerCoverage(A, aladin, say);
+  moveByKeys(aladin, document.getElementById("aladin"), remember);
   if (first) {
     await showSurvey(offerChoices(first));
   }
   for (const select of Object.values(selects)) {
     select.addEventListener("change", () => {
-      const survey = offerChoices({ instrument: selects.instrument.value, band: selects.band.value, quantity: selects.quantity.value });
+      const survey = offerChoices({ instrument: selects.instrument.value, band: selects.band.value, quantity: selects.quantity.value, epoch: selects.epoch.value });
       showSurvey(survey);
     });
   }
   await addMarks();
+  searchRegions(A, aladin, say);
   aladin.on("positionChanged", remember);
   document.getElementById("sky-form").addEventListener("submit", goTo);
   document.documentElement.dataset.sky = "ready";
