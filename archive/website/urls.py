@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from archive.website.views import basket, feeds, home, observations, products, search, sky, sources, tables, usage
+from archive.website.views import (
+    basket,
+    feeds,
+    home,
+    observations,
+    products,
+    search,
+    sky,
+    sources,
+    tables,
+    targets,
+    usage,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -28,6 +40,7 @@ urlpatterns = [
     path("basket/fetch.sh", basket.send_script, name="basket-script"),
     path("basket/manifest-sha256.txt", basket.send_manifest, name="basket-manifest"),
     path("basket/references.bib", basket.send_bibtex, name="basket-bibtex"),
+    path("targets", targets.targets, name="targets"),
     path("tables/", tables.table_list, name="tables"),
     path("tables/<str:name>", tables.table_search, name="table"),
     path("science-windows/", tables.science_windows, name="science-windows"),
