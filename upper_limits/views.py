@@ -20,6 +20,7 @@ from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
 from upper_limits.params import PARAMETERS, EpochChoice, LimitRequest, read_request
 from upper_limits.plot import plan_plot
 from upper_limits.positions import Target
+from upper_limits.snippet import python_snippet
 from upper_limits.store import LimitStore
 
 CONFIDENCES = (
@@ -76,6 +77,7 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
         for number, target in enumerate(found.targets)
     ]
     head = services.describe(found)
+    bands = [one.totals.bands[number] for one in found.selections for number in one.numbers]
     mission = {name: values for name, values in asked.items() if name not in {"history", "t_min", "t_max"}}
     query = urlencode(sorted(mission.items()), doseq=True)
     base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
@@ -93,7 +95,7 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
         "votable": f"{api}&format=votable",
         "permanent": f"{base}{reverse('upper-limits')}?{_pinned(asked, found.store)}",
         "curl": f"curl {shlex.quote(api)}",
-        "python": PYTHON.format(url=repr(api)),
+        "python": python_snippet(api, limit_request.options, bands),
     }
 
 
@@ -165,30 +167,3 @@ def _pinned(asked: dict[str, list[str]], store: LimitStore) -> str:
 
 def _first(asked: dict[str, list[str]], name: str) -> str:
     return asked.get(name, [""])[0].strip()
-
-
-PYTHON = """\
-import json
-import urllib.request
-
-from scipy.special import log_ndtr, ndtri_exp  # pip install scipy
-from math import log1p, sqrt
-
-URL = {url}
-answer = json.load(urllib.request.urlopen(URL))
-confidence = answer["confidence_one_sided"]
-for row in answer["results"]:
-    if row["flux"] is None:
-        print(row["instrument"], row["band"], row["status"], row["message"])
-        continue
-    # every number is made from the ingredients in the same row
-    error = sqrt(row["variance"] * (row["noise_factor"] * row["k_sys"]) ** 2 + row["bright_term"] ** 2)
-    limit = row["flux"] - error * ndtri_exp(log1p(-confidence) + log_ndtr(row["flux"] / error))
-    assert abs(limit / row["upper_limit"] - 1) < 1e-6
-    print(
-        row["instrument"], row["band"], "keV", row["status"],
-        f"flux {{row['flux']:.4g}} +- {{error:.2g}} {{row['unit']}},",
-        f"limit {{limit:.4g}} {{row['unit']}} = {{row['upper_limit_erg']}} erg cm-2 s-1,",
-        "simulated" if row["simulated"] else "measured",
-    )
-"""

@@ -60,19 +60,51 @@ def test_the_page_without_maps_says_so(client, db, roots):
     assert "no sky maps" in page.content.decode()
 
 
-def test_every_number_can_be_recomputed_by_the_code_on_the_page(client, limits, monkeypatch, capsys):
-    page = client.get("/upper-limits/", {"position": "120 -30"}).content.decode()
+MODELS = (
+    {},
+    {"crab": "spi-broken", "flux_band": "17-60", "index": "1.7", "sigma": "2"},
+    {"model": "bknpower", "index": "1.5", "break_kev": "35", "index2": "2.5"},
+    {"model": "cutoffpl", "index": "1.2", "cutoff_kev": "50"},
+    {"model": "bbody", "kt_kev": "8"},
+    {"model": "grbm", "alpha": "-1", "beta": "-2.3", "epeak_kev": "60"},
+)
+
+
+@pytest.mark.parametrize("parameters", MODELS)
+def test_every_number_of_the_table_is_recomputed_by_the_code_on_the_page(
+    client, limits, monkeypatch, capsys, parameters
+):
+    from archive.templatetags.archive_tags import duration, fixed, sig
+
+    page = client.get("/upper-limits/", {"position": "120 -30", **parameters}).content.decode()
     code = html.unescape(re.search(r'<pre id="limits-python">(.*?)</pre>', page, re.DOTALL)[1])
 
     def urlopen(url):
-        path = url.removeprefix("http://testserver")
-        return io.BytesIO(client.get(path).getvalue())
+        return io.BytesIO(client.get(url.removeprefix("http://testserver")).getvalue())
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     exec(compile(code, "snippet", "exec"), {})  # noqa: S102 - the page's own snippet, asserting inside
-    printed = capsys.readouterr().out
-    assert printed.count("simulated") == 2
-    assert "isgri 20-40 keV limit" in printed
+    blocks = re.split(r"(?m)^(?=isgri )", capsys.readouterr().out)[1:]
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[1]
+    rows = [row for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL) if "<th" in row]
+    assert len(blocks) == len(rows) == 2
+    for block, row in zip(blocks, rows, strict=True):
+        assert " limit simulated" in block or " detection simulated" in block
+        made = {name: float(value) for name, value in re.findall(r"    (\w+) (\S+)\n", block)}
+        cells = [
+            re.sub(r"<span class=.limits-simulated.>.*?</span>", "", cell)
+            for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
+        ]
+        text = [html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in cells][2:]
+        assert text == [
+            sig(made["upper_limit_mcrab"], 4),
+            sig(made["upper_limit_erg"], 3),
+            f"{sig(made['flux'], 4)} ± {sig(made['flux_error'], 3)} mCrab",
+            fixed(made["significance"], 1),
+            sig(made["sensitivity"], 3),
+            duration(made["exposure_s"]),
+            f"{fixed(made['k_sys'], 2)} × {fixed(made['noise_factor'], 2)}",
+        ]
 
 
 def test_permanent_link_gives_the_same_page_after_a_new_release(client, limits, roots):
