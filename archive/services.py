@@ -413,11 +413,13 @@ def _stage(cursor: Cursor, model: type[Released], columns: tuple[str, ...], rows
     )
     total = 0
     iterator = iter(rows)
-    with cursor.copy(sql.SQL("COPY merge_stage ({columns}) FROM STDIN").format(**names)) as copy:
-        while batch := list(islice(iterator, BATCH_ROWS)):
+    statement = sql.SQL("COPY merge_stage ({columns}) FROM STDIN").format(**names)
+    while batch := list(islice(iterator, BATCH_ROWS)):
+        # One COPY per batch: the connection is free while rows are drawn, so these may come from queries themselves.
+        with cursor.copy(statement) as copy:
             for values in _complete_rows(model, columns, batch):
                 copy.write_row(values)
-            total += len(batch)
+        total += len(batch)
     cursor.execute("ANALYZE merge_stage")
     return total
 

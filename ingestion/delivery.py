@@ -15,6 +15,17 @@ _FILE_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,67}")
 _FILE_NAME_OF_OLD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,67}")
 
 
+def is_safe_name(name: str) -> bool:
+    """Say whether a file may be stored under a name; the rules may still refuse it (FILE-CASE).
+
+    Examples
+    --------
+    >>> is_safe_name("Crab_lc.fits"), is_safe_name("../x"), is_safe_name(".hidden")
+    (True, False, False)
+    """
+    return bool(_FILE_NAME_OF_OLD.fullmatch(name))
+
+
 def check_names(label: Label, names: list[str], profile_of: dict[str, str | None]) -> list[Finding]:
     """Compare the files with the label: every file one pattern, every pattern a file, every profile as found.
 

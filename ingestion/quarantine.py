@@ -1,12 +1,15 @@
 """Where packages lie between being handed in and being published: outside the served store, each file read-only."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from archive.errors import StorageError, TooLargeError, UsageError
 from archive.storage import digest_file
@@ -95,3 +98,39 @@ def copy_package(source: Path, target: Path, content: PackageContent, say: Calla
         aside.rename(place)
     for stray in set(_walk(target)) - set(content.digests):
         (target / stray).unlink()  # of an interrupted copy of something else
+
+
+@contextmanager
+def scratch_folder(beside: Path, purpose: str) -> Iterator[Path]:
+    """Make an empty folder ``.<purpose>-...`` in `beside`, removed afterwards, or by the next caller after a kill.
+
+    The folder is locked as long as its process lives, and gets its name when it has its lock; so a folder of that name
+    whose lock nobody holds is a dead process's.
+    """
+    _remove_abandoned(beside, purpose)
+    unnamed = beside / f".new-{uuid4().hex}"
+    unnamed.mkdir(parents=True)
+    lock = os.open(unnamed, os.O_RDONLY | os.O_DIRECTORY)
+    folder = beside / f".{purpose}-{uuid4().hex}"
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unnamed.rename(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_abandoned(beside: Path, purpose: str) -> None:
+    for folder in beside.glob(f".{purpose}-*"):
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # its process has just ended
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass  # at work
+        finally:
+            os.close(lock)

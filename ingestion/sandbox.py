@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archive.errors import UsageError
 from archive.formats.findings import Finding
+from ingestion.discover import discover
 from ingestion.rules import rules_sha256
 from ingestion.validator import CodeCount, DeliveryReport, validate_delivery, validator_version
 
@@ -33,11 +35,42 @@ class Budgets:
     report_bytes: int = 256 << 20
 
 
+RECOGNISING = Budgets(seconds=60.0, memory_bytes=3 << 30, report_bytes=4 << 20)
+
+
+def recognise_in_sandbox(folder: Path) -> dict[str, str]:
+    """Return the profile of each file of a folder, '' = none, found out in a child process.
+
+    Raises
+    ------
+    UsageError
+        If looking at the files breaks a budget.
+    """
+    answer = _ask_child("recognise", folder, RECOGNISING)
+    if isinstance(answer, Finding):
+        raise UsageError(f"the files cannot be looked at: {answer.message}")
+    return answer
+
+
 def validate_in_sandbox(path: Path, budgets: Budgets = Budgets()) -> dict[str, Any]:
     """Validate a package in a child process; return the report as `DeliveryReport.as_json` gives it."""
+    answer = _ask_child("validate", path, budgets)
+    return _broken(answer) if isinstance(answer, Finding) else answer
+
+
+def _ask_child(task: str, path: Path, budgets: Budgets) -> dict[str, Any] | Finding:
+    """Return what the child wrote, or the finding that says why it wrote nothing."""
     with tempfile.TemporaryDirectory(prefix="archipelago-validate-") as folder:
         answer = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "ingestion.sandbox", str(path), str(answer), *map(str, _numbers(budgets))]
+        command = [
+            sys.executable,
+            "-m",
+            "ingestion.sandbox",
+            task,
+            str(path),
+            str(answer),
+            *map(str, _numbers(budgets)),
+        ]
         environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(CHECKOUT),
@@ -58,10 +91,10 @@ def validate_in_sandbox(path: Path, budgets: Budgets = Budgets()) -> dict[str, A
                 timeout=budgets.seconds + 5,
             )
         except subprocess.TimeoutExpired:
-            return _broken(_too_slow(budgets))
+            return _too_slow(budgets)
         if ended.returncode == 0:
             return json.loads(answer.read_text("utf-8"))
-        return _broken(_explain(ended.returncode, ended.stderr, budgets))
+        return _explain(ended.returncode, ended.stderr, budgets)
 
 
 def _numbers(budgets: Budgets) -> tuple[float, int, int]:
@@ -124,7 +157,7 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
         raise PermissionError(f"{event}: a delivery is validated without network and without other programs")
 
 
-def _run(path: Path, answer: Path, budgets: Budgets) -> int:
+def _run(task: str, path: Path, answer: Path, budgets: Budgets) -> int:
     for kind, limit in (
         (resource.RLIMIT_AS, budgets.memory_bytes),
         (resource.RLIMIT_FSIZE, budgets.report_bytes),
@@ -137,13 +170,16 @@ def _run(path: Path, answer: Path, budgets: Budgets) -> int:
     signal.setitimer(signal.ITIMER_REAL, budgets.seconds)
     sys.addaudithook(_refuse_network)
     try:
-        report = validate_delivery(path)
-        answer.write_text(json.dumps(report.as_json(), allow_nan=False), "utf-8")
+        if task == "recognise":
+            said = {file.name: file.profile.name if file.profile else "" for file in discover(path).files}
+        else:
+            said = validate_delivery(path).as_json()
+        answer.write_text(json.dumps(said, allow_nan=False), "utf-8")
     except MemoryError:
         return _OUT_OF_MEMORY
     return 0
 
 
 if __name__ == "__main__":
-    given = Budgets(float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
-    sys.exit(_run(Path(sys.argv[1]), Path(sys.argv[2]), given))
+    given = Budgets(float(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6]))
+    sys.exit(_run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), given))

@@ -4,8 +4,6 @@ Names and kinds of members are judged before anything is written; nothing is ext
 so that no mode, owner, link or device of the archive reaches the disk.
 """
 
-import fcntl
-import os
 import shutil
 import stat
 import tarfile
@@ -15,17 +13,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
-from uuid import uuid4
 
 from archive.errors import StorageError, TooLargeError, UsageError
 from ingestion.discover import MAX_FILES
-from ingestion.quarantine import MAX_PACKAGE_BYTES, SPARE_BYTES
+from ingestion.quarantine import MAX_PACKAGE_BYTES, SPARE_BYTES, scratch_folder
 
 MAX_RATIO = 200
 RATIO_FLOOR_BYTES = 256 << 20
 MAX_PATH = 200
 _CHUNK = 1 << 20
-_PREFIX = ".unpacking-"
 
 
 def is_packed(path: Path) -> bool:
@@ -46,9 +42,7 @@ def unpacked(path: Path, beside: Path) -> Iterator[Path]:
     StorageError
         If the disk is too full.
     """
-    remove_abandoned(beside)
-    folder, lock = _make_folder(beside)
-    try:
+    with scratch_folder(beside, "unpacking") as folder:
         try:
             _unpack(path, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
@@ -57,34 +51,6 @@ def unpacked(path: Path, beside: Path) -> Iterator[Path]:
             raise UsageError(f"{path.name} cannot be unpacked: {error}") from error
         inside = list(folder.iterdir())
         yield inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _make_folder(beside: Path) -> tuple[Path, int]:
-    """Make a folder that is locked as long as this process lives; it gets its name when it has its lock."""
-    unnamed = beside / f".new-{uuid4().hex}"
-    unnamed.mkdir(parents=True)
-    lock = os.open(unnamed, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return unnamed.rename(beside / unnamed.name.replace(".new-", _PREFIX)), lock
-
-
-def remove_abandoned(beside: Path) -> None:
-    """Remove the folders of processes that were killed while they unpacked: those whose lock nobody holds."""
-    for folder in beside.glob(f"{_PREFIX}*"):
-        try:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # its process has just ended
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            pass  # at work
-        finally:
-            os.close(lock)
 
 
 def _unpack(path: Path, folder: Path) -> None:

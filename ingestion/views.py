@@ -15,6 +15,7 @@ from archive.models import AuditEntry, Delivery, Product, Release, SignOff, Subm
 from archive.release_diff import MAX_SHOWN_ROWS, compare_releases
 from archive.selectors import current_release, find_release
 from archive.tasks import nudge
+from ingestion.contribute import community_team
 from ingestion.gates import find_submission, missing_signatures
 from ingestion.gates import sign as sign_submission
 from ingestion.jobs import next_job
@@ -110,7 +111,7 @@ def may_sign(user: Visitor, submission: Submission) -> list[str]:
     if submission.state != Submission.State.VALID or not user.is_authenticated:
         return []
     held = []
-    if submission.team in list_teams(user):
+    if submission.team in (*list_teams(user), community_team(user.get_username())):
         held.append(str(SignOff.Role.TEAM))
     if is_archive_scientist(user):
         held.append(str(SignOff.Role.ARCHIVE))
