@@ -179,7 +179,8 @@ def _constant(value: Constant) -> Composable:
 def _arithmetic(value: Operation, arguments: Sequence[Composable]) -> Composable:
     """Write a chain from the left: in 64 bits until the first number that is not whole, then in double precision."""
     if len(arguments) == 1:
-        return apply("(- ({0}))", arguments[0])
+        # PostgreSQL has no minus for a NULL without a type.
+        return arguments[0] if value.arguments[0].meta.kind == "null" else apply("(- ({0}))", arguments[0])
     whole = value.arguments[0].meta.kind in {"int", "null"} and value.meta.kind == "int"
     whole = whole or value.arguments[0].meta.kind == "int"
     parts: list[Composable] = [as_number(arguments[0], whole=whole)]

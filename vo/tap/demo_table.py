@@ -104,8 +104,9 @@ def remove_demo_table() -> bool:
 def _rows(count: int) -> Iterator[str]:
     """Yield chunks of rows as COPY takes them: isotropic on the sky, log-normal fluxes (erg cm-2 s-1).
 
-    All columns are drawn for all rows, in an order that must not change, so that a shorter table is the beginning of
-    the whole one; error, number of observations and time of the first one are drawn and not used.
+    All columns are drawn for all rows, in an order that must not change, so that a shorter table has the first
+    identifiers of the whole one; error, number of observations and time of the first one are drawn and not used.
+    The rows are given in the order of their pixels: what is near on the sky is near on disk.
     """
     random = np.random.default_rng(SEED)
     ra = np.round(random.uniform(0, 360, MOST_ROWS), 9)
@@ -114,14 +115,13 @@ def _rows(count: int) -> Iterator[str]:
     random.uniform(0.01, 0.3, MOST_ROWS)
     random.integers(1, 500, MOST_ROWS)
     classes = random.choice(CLASSES, MOST_ROWS)
+    pixels = hpx29(ra[:count], dec[:count])
+    order = np.argsort(pixels, kind="stable")
     for start in range(0, count, CHUNK_ROWS):
-        part = slice(start, min(start + CHUNK_ROWS, count))
-        pixels = hpx29(ra[part], dec[part])
+        part = order[start : start + CHUNK_ROWS]
         x, y, z = unit_vector(ra[part], dec[part])
-        columns = (ra[part], dec[part], flux[part], classes[part], pixels, x, y, z)
+        columns = (part + 1, ra[part], dec[part], flux[part], classes[part], pixels[part], x, y, z)
         yield "".join(
             f"{number}\tIGR S{number:07d}\t{a!r}\t{d!r}\t{f:.6e}\t{c}\t{p}\t{u!r}\t{v!r}\t{w!r}\n"
-            for number, (a, d, f, c, p, u, v, w) in enumerate(
-                zip(*(column.tolist() for column in columns), strict=True), start + 1
-            )
+            for number, a, d, f, c, p, u, v, w in zip(*(column.tolist() for column in columns), strict=True)
         )

@@ -160,14 +160,6 @@ def stream_rows(
         yield from _chunks((row if isinstance(row, bytes) else row.encode() for row in stream), most, tally)
 
 
-def copy_rows(
-    connection: psycopg.Connection, statement: sql.Composed, *, most: int, tally: Tally | None = None
-) -> Iterator[tuple[bytes, bool]]:
-    """Like :func:`stream_rows`, for a COPY ... TO STDOUT: one block of the protocol is one row."""
-    with connection.cursor().copy(statement) as copy:
-        yield from _chunks(map(bytes, copy), most, tally)
-
-
 def stream_tuples(
     connection: psycopg.Connection, statement: sql.Composed, *, most: int, size: int, tally: Tally | None = None
 ) -> Iterator[tuple[list[tuple[object, ...]], bool]]:

@@ -196,9 +196,45 @@ def json_row(columns: Columns) -> Composable:
     return sql.SQL("json_build_array({})::text").format(sql.SQL(", ").join(values))
 
 
-def text_columns(columns: Columns) -> Composable:
-    """Return the list of expressions for COPY, which writes numbers itself."""
-    return sql.SQL(", ").join(_column(column) if column.meta.is_number else text_cell(column) for column in columns)
+def separated_row(columns: Columns, delimiter: str) -> Composable:
+    """Return the expression (text) of one line of CSV or TSV (RFC 4180), the same bytes as COPY writes.
+
+    What holds a delimiter, a quote or the end of a line is quoted; so is the empty text, for nothing is NULL.
+    """
+    special = [f"%{delimiter}%", '%"%', "%\n%", "%\r%"]
+    cells: list[Composable] = []
+    for column in columns:
+        if column.meta.is_number:
+            cells.append(sql.SQL("COALESCE(({})::text, '')").format(_column(column)))
+            continue
+        text = text_cell(column)
+        looks = [sql.SQL("{} LIKE {}").format(text, sql.Literal(pattern)) for pattern in special]
+        cells.append(
+            sql.SQL("CASE WHEN {0} OR {1} = '' THEN {2} ELSE COALESCE({1}, '') END").format(
+                sql.SQL(" OR ").join(looks), text, _in_quotes(text)
+            )
+        )
+    return _line(cells, delimiter)
+
+
+def ecsv_row(columns: Columns) -> Composable:
+    """Return the expression (text) of one line of ECSV; texts are always quoted: one may begin with ``#``."""
+    cells: list[Composable] = []
+    for column in columns:
+        cell = ecsv_cell(column)
+        plain = column.meta.is_number or (column.meta.datatype == "boolean" and not column.meta.is_array)
+        cells.append(
+            sql.SQL("COALESCE({}, '')").format(sql.SQL("({})::text").format(cell) if plain else _in_quotes(cell))
+        )
+    return _line(cells, ",")
+
+
+def _in_quotes(text: Composable) -> Composable:
+    return sql.SQL("""'"' || replace({}, '"', '""') || '"'""").format(text)
+
+
+def _line(cells: Sequence[Composable], delimiter: str) -> Composable:
+    return sql.SQL("concat_ws({}, {}) || E'\\n'").format(sql.Literal(delimiter), sql.SQL(", ").join(cells))
 
 
 def plain_columns(columns: Columns) -> Composable:

@@ -219,16 +219,14 @@ def _write_compressed(
 def _write_separated(
     columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
-    """Write CSV or TSV by COPY; these formats have no place for a status, a late failure breaks the transfer off."""
+    """Write CSV or TSV; these formats have no place for a status, a late failure breaks the transfer off."""
     delimiter = "," if request.result_format.writer == "csv" else "\t"
     header = io.StringIO()
     csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow([column.name for column in columns])
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, DELIMITER {})").format(
-        _select(rows.text_columns(columns), inner), sql.Literal(delimiter)
-    )
+    row = rows.separated_row(columns, delimiter)
     with (
         executor.read_only_transaction(run) as connection,
-        closing(executor.copy_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+        closing(executor.stream_rows(connection, _select(row, inner), most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
     ):
         first, _ = next(chunks)
         yield header.getvalue().encode() + first

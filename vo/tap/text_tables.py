@@ -28,20 +28,13 @@ def write_ecsv(
     columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write ECSV; a last comment line says if the result was cut off, or why it broke off."""
-    names = [sql.Identifier(f"e{place}") for place in range(1, len(columns) + 1)]
-    cells = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(rows.ecsv_cell(column), name) for column, name in zip(columns, names, strict=True)
-    )
-    quoted = [n for c, n in zip(columns, names, strict=True) if c.meta.datatype not in _ECSV_TYPES or c.meta.is_array]
-    # Texts in quotes: one that begins with # would be a comment.
-    force = sql.SQL(", FORCE_QUOTE ({})").format(sql.SQL(", ").join(quoted)) if quoted else sql.SQL("")
-    statement = sql.SQL("COPY (SELECT {} FROM ({}) AS r) TO STDOUT (FORMAT csv{})").format(cells, inner, force)
+    statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.ecsv_row(columns), inner)
     head = _ecsv_head(columns, request.query)
     status = "OVERFLOW" if request.maxrec == 0 else ""
     try:
         with (
             executor.read_only_transaction(run) as connection,
-            closing(executor.copy_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
+            closing(executor.stream_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
         ):
             flagged = Flagged(chunks, next(chunks))
             for chunk in flagged:

@@ -56,7 +56,11 @@ def execute(connection, text, tree=None):
     )
     try:
         with connection.transaction():
-            for expression in (rows.binary2_row(resolved.columns), rows.tabledata_row(resolved.columns)):
+            for expression in (
+                rows.binary2_row(resolved.columns),
+                rows.tabledata_row(resolved.columns),
+                rows.separated_row(resolved.columns, ","),
+            ):
                 connection.execute(sql.SQL("SELECT {} FROM ({}) AS r").format(expression, inner)).fetchall()
             found = connection.execute(types).fetchone()
     except psycopg.DataError:
@@ -74,10 +78,15 @@ def test_the_corpus_runs(connection, text):
     assert execute(connection, text) is not None
 
 
+def test_minus_nothing_is_nothing(connection):
+    for text in ("SELECT -(NULL) AS x FROM tap_schema.schemas", "SELECT 1 + -NULL AS x FROM tap_schema.schemas"):
+        assert execute(connection, text) is not None
+
+
 def test_whatever_the_resolver_accepts_runs(connection):
     counts = Counter()
 
-    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**40))
     def run(seed):
         text = query(random.Random(seed))  # noqa: S311  # no secret
@@ -88,4 +97,4 @@ def test_whatever_the_resolver_accepts_runs(connection):
             counts["refused"] += 1
 
     run()
-    assert counts["run"] > 80, counts
+    assert counts["run"] > 40, counts

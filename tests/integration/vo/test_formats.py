@@ -208,3 +208,25 @@ def test_early_failures_of_other_formats_are_errors(client, form):
     response = client.post("/tap/sync", {"QUERY": "SELECT 1/(ra-ra) FROM integral.sources", "RESPONSEFORMAT": form})
     assert response.status_code == 400
     assert b"division by zero" in response.content
+
+
+@pytest.mark.parametrize(("form", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_lines_are_what_copy_writes(client, form, delimiter):
+    from django.db import connection
+
+    cells = ["'a,b'", "'tab\there'", "'say \"no\"'", "'two\nlines'", "'return\r'", "''", "NULL", "'\\'", "'%_'", "'Å'"]
+    query = " UNION ALL ".join(
+        f"SELECT TOP 1 {place} AS i, {cell} AS t, 1.5e300 / 7 AS x, NULL AS n, POINT(1, 2) AS p FROM tap_schema.schemas"
+        for place, cell in enumerate(cells)
+    )
+    _, content = fetch(client, form, query)
+    values = " UNION ALL ".join(
+        f"SELECT {place}, {cell}::text, 1.5e300 / 7::float8, NULL, '1 2'" for place, cell in enumerate(cells)
+    )
+    wanted = b""
+    with connection.cursor().copy(
+        f"COPY (SELECT i, t, x::float8, n, p FROM ({values}) AS v(i, t, x, n, p)) TO STDOUT "
+        f"(FORMAT csv, DELIMITER '{delimiter}')"
+    ) as copy:
+        wanted = b"".join(map(bytes, copy))
+    assert sorted(content.split(b"\n", 1)[1].splitlines()) == sorted(wanted.splitlines())
