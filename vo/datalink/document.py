@@ -1,6 +1,7 @@
 """Writes the links document: VOTable 1.4 with the table of DataLink 1.1 section 3."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 from vo.adql.resolved import Meta, OutputColumn
@@ -52,4 +53,10 @@ def _row(link: Link) -> str:
         link.id, link.access_url, link.service_def, link.error_message, link.description, link.semantics,
         link.content_type, length, link.content_qualifier, link.local_semantics, "false", "true",
     )  # fmt: skip
-    return f"<TR>{''.join(f'<TD>{escape(clean(cell))}</TD>' for cell in cells)}</TR>\n"
+    return f"<TR><TD>{'</TD><TD>'.join(map(_cell, cells))}</TD></TR>\n"
+
+
+@lru_cache(maxsize=8_192)
+def _cell(text: str) -> str:
+    """Write a cell; most of them occur many times in a document."""
+    return escape(clean(text))

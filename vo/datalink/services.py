@@ -84,7 +84,8 @@ def find_links(identifiers: Sequence[str]) -> Iterator[Link]:
     ids = {identifier: product_id_of(identifier.strip()) for identifier in identifiers}
     products = {row.product_id: row for row in current_rows(Product).filter(product_id__in=ids.values())}
     files: dict[str, list[ProductFile]] = {}
-    for file in current_rows(ProductFile).filter(product_id__in=products):
+    wanted = ("product_id", "role", "file_name", "media_type", "size_bytes")
+    for file in current_rows(ProductFile).filter(product_id__in=products).order_by().only(*wanted):
         files.setdefault(file.product_id, []).append(file)
     known = _known_origins(products.values())
     gone = _withdrawn(set(ids.values()) - set(products))
