@@ -18,7 +18,7 @@ PAGES = (
     f"/products/{SERIES}", f"/products/{SPECTRUM}", f"/products/{SERIES}/points", "/tables/", "/tables/integral.products",
     "/tables/integral.science_windows?near=Crab&radius=20", "/basket", "/api/v1/docs", "/releases/", "/releases/diff",
     "/deliveries/", "/about", "/status", "/search?q=gal+184.6+-5.8", "/revolutions/", "/revolutions/46", "/sky", "/tap",
-    "/hips/", "/upper-limits/", "/account/login", "/usage", "/feedback", "/no-such-page",
+    "/hips/", "/upper-limits/", "/account/login", "/usage", "/feedback", "/no-such-page", "/quicklook?where=crab",
 )  # fmt: skip
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
