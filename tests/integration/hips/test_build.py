@@ -113,7 +113,7 @@ def test_what_is_unknown_or_contradicts_is_asked_for(mosaics, tmp_path):
             build_hips(files, tmp_path / "out", wish, report=str)
     assert not list(tmp_path.glob("out/*/*"))
     build_hips([bare, bare], tmp_path / "mean", Wish("a", average=True, **facts), report=str)
-    assert set(tile_values(tmp_path / "mean" / "a-flux").tolist()) == {1.0}
+    np.testing.assert_allclose(tile_values(tmp_path / "mean" / "a-flux"), 1.0, rtol=5e-7)  # 32-bit floats
 
 
 @pytest.mark.django_db(transaction=True)
