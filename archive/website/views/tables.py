@@ -29,6 +29,8 @@ _PAGES = MappingProxyType(
 )
 """Where the value of a column leads."""
 
+_BURSTS = ("integral.spi_grb_catalogue", "name")
+
 
 LONG_TEXT = 24
 
@@ -99,7 +101,10 @@ def table_search(request: HttpRequest, name: str) -> HttpResponse:
         "pyvo": adql.pyvo_code(text),
         "sort": query.sort,
         "heads": [columns[column] for column in query.columns],
-        "rows": [tuple(_cell(columns[n], v) for n, v in zip(query.columns, row, strict=True)) for row in page.rows],
+        "rows": [
+            tuple(_cell(table.name, columns[n], v) for n, v in zip(query.columns, row, strict=True))
+            for row in page.rows
+        ],
         "columns": [(column, column.name in query.columns, column.name in search.key) for column in table.columns],
         "facets": _facets(counts, query, columns),
         "fields": _fields(request, table, search),
@@ -111,9 +116,10 @@ def table_search(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "archive/table.html", context)
 
 
-def _cell(column: Column, value: object) -> Cell:
+def _cell(table: str, column: Column, value: object) -> Cell:
     known = value not in (None, "")
-    address = _PAGES.get(column.name, "") if known else ""
+    page = "/bursts/{}" if (table, column.name) == _BURSTS else _PAGES.get(column.name, "")
+    address = page if known else ""
     return Cell(column, value, address.format(quote(str(value), safe="+")) if address else "")
 
 
