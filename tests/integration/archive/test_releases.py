@@ -129,6 +129,13 @@ def test_two_publications_at_once_are_refused(settings):
             deliver("d1", [CRAB])
 
 
+def test_rows_may_be_drawn_from_the_database_itself():
+    deliver("d1", [CRAB])
+    held = current_rows(Source).values("source_id", "name", "ra", "dec").iterator()
+    deliver("d2", ({**row, "name": f"{row['name']} {Source.objects.count()}"} for row in held))
+    assert names() == ["Crab 1"]
+
+
 def test_arrays_and_missing_values_are_kept():
     row = {**CRAB, "catalogue_version": "43", "isgri_20_60_cps": 230.92, "spectral_parameters": [0.4, 2.1]}
     deliver("d1", [row], model=ReferenceCatalogueEntry)
