@@ -36,6 +36,7 @@ def site(transactional_db, live_server, tmp_path, settings, checkout, closed_poo
     settings.FILES_ROOT = tmp_path / "files"
     settings.MAPS_ROOT = tmp_path / "maps"
     settings.RESULTS_ROOT = tmp_path / "jobs"
+    settings.PUBLIC_URL = live_server.url
     fill_archive(tmp_path, map_order=6)
     return live_server.url
 
