@@ -7,6 +7,7 @@ from upper_limits.api import UpperLimits
 
 urlpatterns = [
     path("upper-limits/", views.upper_limits, name="upper-limits"),
+    path("upper-limits/method", views.method, name="upper-limits-method"),
     path("api/v1/upper-limits", UpperLimits.as_view(), name="upper-limits-api"),
     path("api/v1/upper-limits/region", region_views.region, name="upper-limits-region"),
     path("api/v1/upper-limits/coverage", region_views.coverage, name="upper-limits-coverage"),

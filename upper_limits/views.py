@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
-from upper_limits import epoch_services, services
+from upper_limits import epoch_services, services, validation_services
 from upper_limits.flux import CRABS
 from upper_limits.history_plot import plan_history
 from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
@@ -59,6 +59,18 @@ def upper_limits(request: HttpRequest) -> HttpResponse:
     return render(request, "upper_limits/upper_limits.html", context, status=status)
 
 
+@require_GET
+def method(request: HttpRequest) -> HttpResponse:
+    """Explain the limits and show what the last validation found."""
+    found = validation_services.read_validation()
+    context = {
+        "section": "upper-limits",
+        "found": found,
+        "plots": validation_services.plan_plots(found) if found else [],
+    }
+    return render(request, "upper_limits/method.html", context)
+
+
 def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, object]:
     limit_request = read_request({"confidence": [DEFAULT_CONFIDENCE], **asked} if "sigma" not in asked else asked)
     found = services.answer(_shortened(limit_request))
@@ -72,7 +84,7 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
             "plot": plan_plot(
                 {name: values[number * width : (number + 1) * width] for name, values in columns.items()}
             ),
-            "history": _history(request, asked, limit_request, target),
+            "history": _history(asked, limit_request, target),
         }
         for number, target in enumerate(found.targets)
     ]
@@ -81,7 +93,8 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
     mission = {name: values for name, values in asked.items() if name not in {"history", "t_min", "t_max"}}
     query = urlencode(sorted(mission.items()), doseq=True)
     base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-    api = f"{base}{reverse('upper-limits-api')}?{query}"
+    here = f"{reverse('upper-limits-api')}?{query}"
+    api = f"{base}{here}"
     return {
         "groups": groups,
         "head": head,
@@ -91,17 +104,16 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
         "has_simulated_rows": found.simulated,
         "conventions": _conventions(found, limit_request.options),
         "api": api,
-        "csv": f"{api}&format=csv",
-        "votable": f"{api}&format=votable",
+        "json": here,
+        "csv": f"{here}&format=csv",
+        "votable": f"{here}&format=votable",
         "permanent": f"{base}{reverse('upper-limits')}?{_pinned(asked, found.store)}",
         "curl": f"curl {shlex.quote(api)}",
         "python": python_snippet(api, limit_request.options, bands),
     }
 
 
-def _history(
-    request: HttpRequest, asked: dict[str, list[str]], limit_request: LimitRequest, target: Target
-) -> dict[str, object] | None:
+def _history(asked: dict[str, list[str]], limit_request: LimitRequest, target: Target) -> dict[str, object] | None:
     """Plots of the epochs at one position; None where no history is built, or none of it lies in the bands asked."""
     if target.problem or limit_request.version:
         return None
@@ -123,9 +135,8 @@ def _history(
         return None
     kept = {name: values for name, values in asked.items() if name not in {"position", "name", "ra", "dec"}}
     place = {"ra": [f"{target.ra:.7f}"], "dec": [f"{target.dec:.7f}"], "history": ["1"]}
-    base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     query = urlencode(sorted({**kept, **place}.items()), doseq=True)
-    return {"bands": bands, "notices": found.notices, "api": f"{base}{reverse('upper-limits-api')}?{query}"}
+    return {"bands": bands, "notices": found.notices, "api": f"{reverse('upper-limits-api')}?{query}"}
 
 
 def _shortened(request: LimitRequest) -> LimitRequest:

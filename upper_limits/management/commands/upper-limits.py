@@ -10,6 +10,7 @@ from upper_limits.epoch_services import build_current_history, history_root, ver
 from upper_limits.history import open_history
 from upper_limits.services import build_current_store
 from upper_limits.store import list_stores, open_store
+from upper_limits.validation_services import run_validation
 
 
 class Command(BaseCommand):
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         history.add_argument(
             "--images", default="mosaic", choices=("mosaic", "scw_image"), help="what epochs are made of"
         )
+        actions.add_parser("validate", help="simulate, compare the depth of the maps; exit code 1 when a check fails")
         actions.add_parser("list", help="name the versions, newest first")
         actions.add_parser("verify", help="recompute every digest; exit code 1 when a version is damaged")
 
@@ -48,6 +50,13 @@ class Command(BaseCommand):
                 self.stdout.write(f"history of epochs {history.name} is ready: {count} epochs")
                 for note in history.notes:
                     self.stdout.write(f"note: {note}")
+            case "validate":
+                _, faults = run_validation(self.stdout.write)
+                for fault in faults:
+                    self.stdout.write(f"FAILED: {fault}")
+                if faults:
+                    raise StorageError(f"{len(faults)} checks of the validation failed")
+                self.stdout.write("every check passed; the page /upper-limits/method shows the plots")
             case "list":
                 for name in (*list_stores(settings.LIMITS_ROOT), *versions_to_verify()):
                     self.stdout.write(name)
