@@ -147,6 +147,9 @@ def _rapidxmm_record(group: Sequence[Sequence[Row]], numbers: Sequence[int], num
         "area_ratio": None,
         "simulated": first["simulated"],
     }
+    kinds = ("exposure", "src_counts", "bck_counts", "ul_sigma1", "ul_sigma2", "ul_sigma3", "flags")
+    # clients read all three bands; those that an instrument lacks are null
+    record |= {f"band{band}_{kind}": None for band in (6, 7, 8)[len(numbers) :] for kind in kinds}
     for band, n in zip((6, 7, 8), numbers, strict=False):
         row = group[0][n]
         record |= {

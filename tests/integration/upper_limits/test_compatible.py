@@ -157,3 +157,25 @@ def test_coverage_at_a_depth_and_a_sensitivity_image_agree(client, limits):
     assert image[1, 1] == pytest.approx(5 * row["flux_error"], rel=1e-5)
     assert header["SIMULATD"] is True
     assert client.get("/api/v1/upper-limits/coverage", {"depth": 1}).status_code == 400
+
+
+def test_rapidxmm_records_have_the_keys_and_types_of_its_answers(client, limits):
+    (record,) = client.get("/servlet/get-uls", {"ra": "120.0000000001", "dec": "-30"}).json()
+    numbers = ["id", "npixel", "nside", "ra", "dec", "start_timestamp"]
+    numbers += [f"band{band}_ul_sigma{sigma}" for band in (6, 7) for sigma in (1, 2, 3)]
+    assert all(isinstance(record[name], int | float) for name in numbers)
+    assert all(
+        isinstance(record[name], str) for name in ("obsid", "obstype", "start_date", "end_date", "instrum", "filt")
+    )
+    kinds = ("exposure", "src_counts", "bck_counts", "ul_sigma1", "ul_sigma2", "ul_sigma3", "flags")
+    wanted = {f"band{band}_{kind}" for band in (6, 7, 8) for kind in kinds} | {"eef", "area_ratio"}
+    assert wanted <= set(record)
+
+
+def test_one_position_of_erodat_is_answered_in_the_shape_of_many(client, limits):
+    asked = [{"ra": 120.0, "dec": -30.0, "band": "021", "dr_survey": "DR1_eRASS1"}]
+    many = client.post("/erodat/upperlimit/service_multi", json.dumps(asked), content_type="application/json").json()
+    assert many["error"] is None
+    (record,) = many["limits"]
+    assert {"Exposure", "UL_B", "UL_S", "Flag_pos", "field", "healpix", "de_sky"} <= set(record)
+    assert isinstance(record["UL_B"], float)
