@@ -63,7 +63,8 @@ class Wish:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Wish:
         """Take a wish from the arguments of a job, where pairs are lists."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**given)
 
 
 def build_hips(files: Sequence[Path], directory: Path, wish: Wish, *, report: Report) -> dict[str, Exported]:
@@ -206,7 +207,8 @@ class Summed:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Summed:
         """Take it from what a part has stored, where pairs are lists."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**given)
 
 
 def _add_images(files: Sequence[Path], wish: Wish, report: Report) -> Iterator[tuple[SkyMap, NDArray[np.float32]]]:

@@ -229,7 +229,7 @@ def _read_rows(opened: OpenCatalogue, order: int, ipix: int) -> list[tuple[objec
         (ipix >> 2) << parent, ((ipix >> 2) + 1) << parent, above, ipix << own, (ipix + 1) << own, limit,
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(statement, bounds)
+        cursor.execute(statement, bounds)  # pyright: ignore[reportArgumentType] - psycopg takes composed SQL
         return cursor.fetchall()
 
 
@@ -246,7 +246,8 @@ def _make_allsky(opened: OpenCatalogue, order: int) -> bytes:
     own = 2 * (HPX_ORDER - order)
     with connection.cursor() as cursor:
         first, last = order == MIN_ORDER, order == facts.order
-        cursor.execute(statement, (own, own + 2, TILE_ROWS, last, TILE_ROWS, first, own))
+        values = (own, own + 2, TILE_ROWS, last, TILE_ROWS, first, own)
+        cursor.execute(statement, values)  # pyright: ignore[reportArgumentType] - psycopg takes composed SQL
         rows = cursor.fetchall()
     shift = 2 * (MAX_ORDER - order)
     _, where = np.unique(opened.cells >> shift, return_inverse=True)
@@ -288,7 +289,8 @@ def _count_cells(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64], in
         "SELECT _hpx >> %s, count(*), count(*) FILTER (WHERE simulated) FROM {view} GROUP BY 1 ORDER BY 1"
     ).format(view=sql.Identifier(*table.name.split(".")))
     with connection.cursor() as cursor:
-        cursor.execute(statement, (2 * (HPX_ORDER - MAX_ORDER),))
+        shift = (2 * (HPX_ORDER - MAX_ORDER),)
+        cursor.execute(statement, shift)  # pyright: ignore[reportArgumentType] - psycopg takes composed SQL
         found = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 3)
     return found[:, 0], found[:, 1], int(found[:, 2].sum())
 

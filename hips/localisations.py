@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,8 @@ def decode_localisation(content: bytes) -> Localisation | None:
             table = next((hdu for hdu in file if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
                 return None
-            names = {str(name).upper(): str(name) for name in table.columns.names}
+            columns: Any = table.columns  # astropy says that it may be None; a table that was read has some
+            names = {str(name).upper(): str(name) for name in columns.names}
             if "UNIQ" in names and "PROBDENSITY" in names:
                 numbers = np.asarray(table.data[names["UNIQ"]]).ravel().astype(np.int64)
                 density = np.asarray(table.data[names["PROBDENSITY"]], dtype=np.float64).ravel()

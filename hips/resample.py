@@ -163,7 +163,7 @@ class Sums:
             )
         inside = np.unique(pixels_nested(self.block_order, ra, dec))
         beside = np.setdiff1d(_blocks_near(self.block_order, inside), inside)
-        return np.union1d(inside, beside[self._reached(beside, tiles.any(axis=2), image)])
+        return np.union1d(inside, beside[self._reached(beside, np.asarray(tiles.any(axis=2)), image)])
 
     def _reached(self, cells: NDArray[np.int64], tiles: NDArray[np.bool_], image: SkyImage) -> NDArray[np.bool_]:
         """Which blocks have a border that comes near an observed tile: none lies inside one without crossing it."""
@@ -176,12 +176,14 @@ class Sums:
         x, y = image.to_pixel(*pixel_centres(order, (cells[:, None] * width**2 + border).ravel()))
         step = math.degrees(_REACH / (1 << order)) / image.scale_deg  # from a point to anything that it stands for
         reach = math.ceil(step / _STRIDE) + 1
-        wide = binary_dilation(np.pad(tiles, reach + 1), np.ones((3, 3), bool), iterations=reach)
+        wide = np.asarray(
+            binary_dilation(np.pad(tiles, reach + 1), np.ones((3, 3), bool), iterations=reach), dtype=bool
+        )
         index = [
             np.clip(np.nan_to_num(place // _STRIDE, nan=-reach - 1) + reach + 1, 0, size - 1).astype(np.intp)
             for place, size in ((y, wide.shape[0]), (x, wide.shape[1]))
         ]
-        return wide[index[0], index[1]].reshape(cells.size, border.size).any(axis=1)
+        return np.asarray(wide[index[0], index[1]].reshape(cells.size, border.size).any(axis=1))
 
     def _image_positions(self, cells: Sequence[int], to_pixel: Transform) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Image coordinates of all the pixels of each block, row by row of the block.
@@ -378,7 +380,7 @@ def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return filled
 
 
-def _spline_weights(part: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+def _spline_weights(part: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
     """Weights of the coefficients at -1, 0, 1 and 2 for a place `part` of the way from 0 to 1."""
     rest = 1 - part
     square, rest_square = part * part, rest * rest

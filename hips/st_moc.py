@@ -84,8 +84,10 @@ def microseconds_tcb(mjd_tt: NDArray[np.float64]) -> NDArray[np.int64]:
     from astropy.time import Time  # noqa: PLC0415 - a second at start-up
 
     moment = Time(np.asarray(mjd_tt) + 2_400_000.5, format="jd", scale="tt").tcb
-    days = np.rint(moment.jd1).astype(np.int64)
-    rest = (moment.jd1 - days) + moment.jd2
+    first: NDArray[np.float64] = np.asarray(moment.jd1)  # pyright: ignore[reportAttributeAccessIssue]
+    second: NDArray[np.float64] = np.asarray(moment.jd2)  # pyright: ignore[reportAttributeAccessIssue]
+    days = np.rint(first).astype(np.int64)
+    rest = (first - days) + second
     return days * _DAY_US + np.rint(rest * _DAY_US).astype(np.int64)
 
 

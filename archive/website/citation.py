@@ -30,7 +30,7 @@ def cite(products: Sequence[Product]) -> Cited:
     return Cited(
         len(products),
         frozenset(p.instrument for p in products),
-        frozenset(p.delivery_id for p in products),
+        frozenset(p.delivery_id for p in products),  # pyright: ignore[reportAttributeAccessIssue]
         any(p.simulated for p in products),
     )
 

@@ -113,7 +113,7 @@ def _count(source_id: str, number: int, published_at: datetime) -> tuple[tuple[K
         found[0] += count
         found[1] += count if simulated else 0
         deliveries.add(delivery_id)
-    order = list(Product.Kind.values)
+    order: list[str] = list(Product.Kind.values)
     counts = tuple(
         KindCount(kind, instrument, count, simulated)
         for (kind, instrument), (count, simulated) in sorted(
