@@ -20,6 +20,10 @@ from vo.tap.upload_parts import check_size, read_part
 from vo.tap.user_tables import visible_tables
 
 
+WITHOUT_OVERFLOW = {"csv", "tsv", "arrow"}
+"""Formats with no place for the word OVERFLOW: a header states the limit, a result of so many rows may be cut off."""
+
+
 def _pairs(query: object) -> list[tuple[str, str]]:
     return [(name, value) for name, values in query.lists() for value in values]  # pyright: ignore[reportAttributeAccessIssue]  # a QueryDict
 
@@ -43,6 +47,8 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     response = StreamingHttpResponse(result.content, content_type=form.media_type)
     response["Content-Disposition"] = f'inline; filename="result.{form.extension}"'
     response["Cache-Control"] = "no-cache"
+    if form.writer in WITHOUT_OVERFLOW:
+        response["X-Archipelago-Maxrec"] = str(tap_request.maxrec)
     # Tells a proxy in front to pass the rows on as they come.
     response["X-Accel-Buffering"] = "no"
     return response

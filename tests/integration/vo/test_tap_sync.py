@@ -277,3 +277,11 @@ def test_the_page_shows_rows_and_errors(client, sources):
     broken = client.get("/tap", {"QUERY": "SELECT <script> FROM x"})
     assert broken.status_code == 400
     assert b"<script> FROM" not in broken.content
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "arrow"])
+def test_formats_without_overflow_state_the_limit_in_a_header(client, sources, form):
+    response, _ = run(client, "SELECT ra FROM integral.sources", MAXREC="5", RESPONSEFORMAT=form)
+    assert response["X-Archipelago-Maxrec"] == "5"
+    whole, _ = run(client, "SELECT TOP 5 ra FROM integral.sources")
+    assert "X-Archipelago-Maxrec" not in whole
