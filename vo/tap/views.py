@@ -19,7 +19,6 @@ from vo.tap.services import run_query
 from vo.tap.upload_parts import check_size, read_part
 from vo.tap.user_tables import visible_tables
 
-
 WITHOUT_OVERFLOW = {"csv", "tsv", "arrow"}
 """Formats with no place for the word OVERFLOW: a header states the limit, a result of so many rows may be cut off."""
 
