@@ -103,7 +103,7 @@ def bayesian_upper_limits(flux: ArrayLike, error: ArrayLike, *, confidence: floa
     --------
     >>> many = bayesian_upper_limits(np.full(30_000, 1.0), 1.0, confidence=0.95)
     >>> round(float(many[0]), 6)
-    2.726836
+    2.727185
     """
     flux, error = np.asarray(flux, dtype=np.float64), _checked_error(error)
     if flux.size < _FEW or not _TABLE_CONFIDENCES[0] <= confidence <= _TABLE_CONFIDENCES[1]:
