@@ -95,12 +95,12 @@ def kill_one(what: str, server: int, data: Path, chance: random.Random) -> bool:
     return bool(found)
 
 
-def create(base: str, chance: random.Random) -> tuple[str, int, bool]:
+def create(base: str, chance: random.Random, rows: int) -> tuple[str, int, bool]:
     """Make a job and start it, again and again until somebody answers; a job without an answer is not ours."""
     query, good = QUERIES[chance.choice((0, 0, 1, 1, 1, 2, 3))]
-    count = chance.randrange(1, ROWS // 4)
+    count = chance.randrange(1, rows // 4)
     while True:
-        form = {"QUERY": query.format(n=count), "RESPONSEFORMAT": "csv", "MAXREC": str(ROWS)}
+        form = {"QUERY": query.format(n=count), "RESPONSEFORMAT": "csv", "MAXREC": str(rows)}
         status, _, location = ask(f"{base}/async", form)
         if status == 303:
             return location, count, good
@@ -148,6 +148,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=ROWS, help="of the table that is asked")
     parser.add_argument("--seed", type=int, default=20021017)
     options = parser.parse_args(arguments)
     chance = random.Random(options.seed)  # noqa: S311 - no secret
@@ -167,7 +168,7 @@ def main(arguments: list[str]) -> int:
         }
         environment.pop("DATABASE_URL", None)
         archive = [sys.executable, "-m", "archive.cli"]
-        for words in (["migrate", "--verbosity", "0"], ["demo-table", "make", "--rows", str(ROWS)]):
+        for words in (["migrate", "--verbosity", "0"], ["demo-table", "make", "--rows", str(options.rows)]):
             subprocess.run([*archive, *words], env=environment, cwd=CHECKOUT, check=True)
         with (Path(folder) / "serve.log").open("wb") as log:
             server = subprocess.Popen(
@@ -200,7 +201,7 @@ def _run(
                 if len(jobs) + len(begun) >= options.jobs:
                     return
                 begun.append(number)
-            job = create(base, own)
+            job = create(base, own, options.rows)
             start(job[0])
             with lock:
                 begun.remove(number)
