@@ -35,6 +35,8 @@ from archive.skymaps import FloatMap, SkyMap, write_version
 REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
 BATCH_ROWS = 10_000
 MAX_NAMED_KEYS = 5
+OF_A_FIELD = (Product.Kind.MOSAIC, Product.Kind.SKY_MAP, Product.Kind.SCW_IMAGE)
+"""Kinds of product that show a field: its name may be that of a source, but they belong to every source in it."""
 _VERSION_COLUMNS = ("id", "release_from_id", "release_to_id", "delivery_id", "simulated")
 _INDEX_COLUMNS = ("hpx", "x", "y", "z")
 
@@ -131,7 +133,7 @@ class Publication:
         return total
 
     def link_products(self, source_of: Mapping[str, str]) -> int:
-        """Link valid products without a source to the source that has their target's name; return how many.
+        """Link valid products of a source, not of a field, to the source that has their target's name; return how many.
 
         Parameters
         ----------
@@ -140,7 +142,8 @@ class Publication:
             in the releases before.
         """
         linked = 0
-        for product in Product.objects.filter(release_to=None, source_id="").exclude(target_name=""):
+        unlinked = Product.objects.filter(release_to=None, source_id="").exclude(target_name="")
+        for product in unlinked.exclude(kind__in=OF_A_FIELD):
             source_id = source_of.get(normalize_name(product.target_name))
             if not source_id:
                 continue

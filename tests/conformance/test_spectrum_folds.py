@@ -24,11 +24,12 @@ FOLD = Path(__file__).parents[1] / "support" / "fold_spectrum.py"
 
 @pytest.mark.timeout(120)
 def test_smc_x_1_folds_with_its_own_responses(live_server, settings, tmp_path, monkeypatch):
-    from archive.services import drop_published_tables, publish_tables
+    from archive.services import drop_published_tables, publish_tables, sync_reference_rows
 
     settings.PUBLIC_URL = live_server.url
     drop_published_tables()
     publish_tables()
+    sync_reference_rows()  # the test before this one may have emptied every table
     call_command("demo_products", str(tmp_path / "products"))
     call_command("ingest", str(tmp_path / "products"))
     session = requests.Session()

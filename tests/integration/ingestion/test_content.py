@@ -136,7 +136,8 @@ def test_simulated_mission(mission, capsys):
     crab = resolve_name("Crab")
     assert current_rows(models.Product).filter(source_id=crab.source_id).exists()
     call_command("ingest", str(mission))
-    assert capsys.readouterr().out.count("Nothing new") == 4
+    out = capsys.readouterr().out
+    assert out.count("Nothing new") == 4, out
 
 
 @pytest.mark.slow
