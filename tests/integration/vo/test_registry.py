@@ -103,7 +103,6 @@ def test_the_schemas_see_a_wrong_record(archive, client, schema):
     asked = {"verb": "GetRecord", "metadataPrefix": "ivo_vor", "identifier": "ivo://archive.example/scs/sources"}
     content = client.get("/oai", asked).content
     for right, wrong in (
-        (b"<maxSR>180</maxSR>", b""),
         (b"<title>", b"<title><x/>"),
         (b"vs:CatalogService", b"vs:Nothing"),
     ):
