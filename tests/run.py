@@ -91,9 +91,14 @@ def _has(name: str) -> bool:
 
 
 def database(arguments: Sequence[str]) -> bool:
-    """Tests on the PostgreSQL of DATABASE_URL; those of the embedded server and of whole processes stay out."""
+    """Tests on the PostgreSQL of DATABASE_URL.
+
+    Those of the embedded server and of whole processes stay out, and those of clients and of arrays, to which the
+    version of the database is all one.
+    """
     own_server = ("test_supervisor.py", "test_serve.py", "test_cli.py", "test_launcher.py", "test_backend.py")
-    ignored = [f"--ignore-glob=*/{name}" for name in own_server]
+    clients = ("test_mmoda.py", "test_clients.py", "test_simple_services.py", "test_registry.py", "test_bulk.py")
+    ignored = [f"--ignore-glob=*/{name}" for name in (*own_server, *clients, "upper_limits/*")]
     return run_pytest([*ignored, "-m", "not benchmark and not slow", *arguments], "tests/integration")
 
 
