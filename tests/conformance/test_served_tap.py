@@ -1,5 +1,6 @@
 """The archive as it is served, granian, workers and database: STILTS, with chunked uploads, and TapPlus find it right."""
 
+import gc
 import os
 import shutil
 import signal
@@ -22,6 +23,13 @@ MATCH = (
     "SELECT u.mark, s.source_id FROM TAP_UPLOAD.mine AS u JOIN integral.sources AS s "
     "ON 1=CONTAINS(POINT(s.ra, s.dec), CIRCLE(u.ra, u.dec, 0.001)) ORDER BY u.mark"
 )
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets():
+    """Let astroquery's sockets go while the filter above holds, not at the end of the session."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
