@@ -1,7 +1,7 @@
 """Writes results as ECSV (astropy's APE 6, version 1.0) and as HTML, row by row as PostgreSQL gives them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from html import escape
 
@@ -24,12 +24,17 @@ _ECSV_TYPES = {
 }
 
 
-def write_ecsv(
-    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
-) -> Iterator[bytes]:
-    """Write ECSV; a last comment line says if the result was cut off, or why it broke off."""
-    statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.ecsv_row(columns), inner)
-    head = _ecsv_head(columns, request.query)
+def _stream(
+    row: sql.Composable, inner: sql.Composable, head: bytes, request: TapRequest, run: Run
+) -> Generator[bytes, None, tuple[str, str]]:
+    """Yield the head and the rows; return how it ended: ``OVERFLOW``, ``ERROR`` or nothing, and the error's sentence.
+
+    Raises
+    ------
+    ArchiveError
+        If the query fails before anything was sent, or the run wants to hear of it even then.
+    """
+    statement = sql.SQL("SELECT {} FROM ({}) AS r").format(row, inner)
     status = "OVERFLOW" if request.maxrec == 0 else ""
     try:
         with (
@@ -40,13 +45,21 @@ def write_ecsv(
             for chunk in flagged:
                 yield head + chunk
                 head = b""
-            status = "OVERFLOW" if flagged.overflow else status
+            return ("OVERFLOW" if flagged.overflow else status), ""
     except ArchiveError as error:
         if head or run.raise_late:
             raise
-        status = "ERROR " + " ".join(str(error).split())
+        return "ERROR", str(error)
+
+
+def write_ecsv(
+    columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
+) -> Iterator[bytes]:
+    """Write ECSV; a last comment line says if the result was cut off, or why it broke off."""
+    head = _ecsv_head(columns, request.query)
+    status, reason = yield from _stream(rows.ecsv_row(columns), inner, head, request, run)
     if status:
-        yield f"# QUERY_STATUS {status}\n".encode()
+        yield f"# QUERY_STATUS {' '.join([status, *reason.split()])}\n".encode()
 
 
 def _ecsv_head(columns: Sequence[OutputColumn], query: str) -> bytes:
@@ -84,26 +97,11 @@ def write_html(
     columns: tuple[OutputColumn, ...], inner: sql.Composable, request: TapRequest, run: Run
 ) -> Iterator[bytes]:
     """Write a page with the table; a paragraph after it says if the result was cut off, or why it broke off."""
-    statement = sql.SQL("SELECT {} FROM ({}) AS r").format(rows.html_row(columns), inner)
     head = _html_head(columns, request.query)
-    status = "OVERFLOW" if request.maxrec == 0 else ""
-    try:
-        with (
-            executor.read_only_transaction(run) as connection,
-            closing(executor.stream_rows(connection, statement, most=request.maxrec, tally=run.tally)) as chunks,  # pyright: ignore[reportArgumentType]  # a generator
-        ):
-            flagged = Flagged(chunks, next(chunks))
-            for chunk in flagged:
-                yield head + chunk
-                head = b""
-            status = "OVERFLOW" if flagged.overflow else status
-    except ArchiveError as error:
-        if head or run.raise_late:
-            raise
-        status = f"ERROR: {error}"
+    status, reason = yield from _stream(rows.html_row(columns), inner, head, request, run)
     if status == "OVERFLOW":
-        status = f"OVERFLOW: the first {request.maxrec} rows are shown, there are more; raise MAXREC to see them"
-    note = f'<p class="status">{escape(clean(status))}</p>\n' if status else ""
+        reason = f"the first {request.maxrec} rows are shown, there are more; raise MAXREC to see them"
+    note = f'<p class="status">{escape(clean(f"{status}: {reason}"))}</p>\n' if status else ""
     yield f"</tbody>\n</table>\n{note}</body>\n</html>\n".encode()
 
 
