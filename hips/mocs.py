@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from django.db.models import Max, Min, Q, QuerySet
+from numpy.typing import NDArray
 
 from archive.errors import NotFoundError, UnavailableError, UsageError
 from archive.healpix import unit_vector
@@ -201,14 +202,21 @@ def _field_of(instrument: str) -> tuple[Instrument, float]:
     return detector, detector.zero_response_field_deg
 
 
-@lru_cache(maxsize=256)
-def _make_footprint(release: tuple[str, dt.datetime], name: str, scope: Scope) -> NamedMoc:
+def _read_pointings(
+    release_name: str, scope: Scope, columns: tuple[str, ...]
+) -> tuple[Instrument, float, str, NDArray[np.float64]]:
+    """Return the instrument, the width of its field (deg), what the scope covers, and a row for each pointing."""
     rows, what = _select(scope)
-    columns = ("ra", "dec", "ra_z", "dec_z", "simulated")
     found = np.array(list(rows.values_list(*columns)), dtype=np.float64).reshape(-1, len(columns))
     detector, width = _field_of(scope.instrument)
     if found.size == 0:
-        raise NotFoundError(f"Release {release[0]} has no pointing of {detector.title} in {what}.")
+        raise NotFoundError(f"Release {release_name} has no pointing of {detector.title} in {what}.")
+    return detector, width, what, found
+
+
+@lru_cache(maxsize=256)
+def _make_footprint(release: tuple[str, dt.datetime], name: str, scope: Scope) -> NamedMoc:
+    detector, width, what, found = _read_pointings(release[0], scope, ("ra", "dec", "ra_z", "dec_z", "simulated"))
     turned = np.isfinite(found[:, 2]) & np.isfinite(found[:, 3]) & (scope.instrument in SQUARE)
     plain = found[~turned]
     coverage = cover_circles(plain[:, 0], plain[:, 1], width / 2)
@@ -230,12 +238,8 @@ def _orders_of(scope: Scope) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def _make_space_time(release: tuple[str, dt.datetime], scope: Scope) -> tuple[bytes, bool]:
-    rows, what = _select(scope)
     columns = ("tstart_mjd_tt", "tstop_mjd_tt", "ra", "dec", "simulated")
-    found = np.array(list(rows.values_list(*columns)), dtype=np.float64).reshape(-1, len(columns))
-    detector, width = _field_of(scope.instrument)
-    if found.size == 0:
-        raise NotFoundError(f"Release {release[0]} has no pointing of {detector.title} in {what}.")
+    _, width, _, found = _read_pointings(release[0], scope, columns)
     time_order, space_order = _orders_of(scope)
     coverage = make_space_time(
         microseconds_tcb(found[:, 0]), microseconds_tcb(found[:, 1]), found[:, 2], found[:, 3],
