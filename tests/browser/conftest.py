@@ -57,7 +57,8 @@ def open_page(chromium, site):
         page.on("console", lambda m: complaints.append(m.text) if is_complaint(m, forgiven) else None)
 
     def is_complaint(message, forgiven):
-        return message.type == "error" and not (forgiven and forgiven in message.text)
+        said = f"{message.text} {message.location.get('url', '')}"
+        return message.type == "error" and not (forgiven and forgiven in said)
 
     def make(address, *, forgiven="", hub="", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})

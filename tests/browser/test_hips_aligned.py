@@ -74,7 +74,8 @@ def wait_for(page, test, *, tries=100):
 
 def test_image_and_catalogue_lie_on_each_other(open_page, settings):
     publish(settings)
-    page = open_page("/hips/isgri_20_40_significance/?ra=83.2&dec=21.5&fov=12")
+    # a tile without a pixel or a source is 404, which Chromium tells the console (HiPS 1.0, section 3.1)
+    page = open_page("/hips/isgri_20_40_significance/?ra=83.2&dec=21.5&fov=12", forgiven="/Norder")
     page.wait_for_function(READY)
 
     def white(part):

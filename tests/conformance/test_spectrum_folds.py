@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvo
-import requests
 from astropy.io import fits
 from astropy.table import Table
 from django.core.management import call_command
+
+from tests.support.closing_session import closing_session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -32,9 +33,7 @@ def test_smc_x_1_folds_with_its_own_responses(live_server, settings, tmp_path, m
     sync_reference_rows()  # the test before this one may have emptied every table
     call_command("demo_products", str(tmp_path / "products"))
     call_command("ingest", str(tmp_path / "products"))
-    session = requests.Session()
-    session.headers["Connection"] = "close"  # an open one would keep the server's connection to the database
-    monkeypatch.setattr("pyvo.dal.query.use_session", lambda _session: session)
+    session = closing_session(monkeypatch)
     (found,) = pyvo.dal.SSAService(f"{live_server.url}/ssa").search(format="native")
     address = f"{live_server.url}/datalink/links"
     content = session.get(address, params={"ID": found["publisher_did"]}, timeout=30).content

@@ -7,13 +7,13 @@ import astropy.units as u
 import numpy as np
 import pytest
 import pyvo
-import requests
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.wcs import WCS, FITSFixedWarning
 
 from tests.support import fits_files, isla_archive
+from tests.support.closing_session import closing_session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
 
@@ -165,9 +165,7 @@ def test_other_methods_are_refused_and_post_works(client):
 
 def test_pyvo_cuts_what_it_found(live_server, settings, monkeypatch):
     settings.PUBLIC_URL = live_server.url
-    session = requests.Session()
-    session.headers["Connection"] = "close"  # an open one would keep the server's connection to the database
-    monkeypatch.setattr("pyvo.dal.query.use_session", lambda _session: session)
+    closing_session(monkeypatch)
     (found,) = pyvo.dal.SIA2Service(f"{live_server.url}/sia2").search(calib_level=3)
     place = SkyCoord(83.633, 22.0145, unit="deg")
     circle = (place.ra.deg, place.dec.deg, 0.35) * u.deg
