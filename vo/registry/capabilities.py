@@ -11,6 +11,11 @@ def plain(standard: str, address: str, version: str) -> str:
     return _capability(f'standardID="{standard}"', "vs:ParamHTTP", address, version=version)
 
 
+def directory(address: str) -> str:
+    """Return a capability of no standard: documents below an address (VOResource 1.1 section 2.2.2, use="dir")."""
+    return _capability("", "vs:ParamHTTP", address, std=False, use="dir")
+
+
 def vosi(base: str, *, tables: bool = False, availability: bool = False) -> str:
     """Return the capabilities of VOSI 1.1 that a service has."""
     names = ["capabilities"] + ["availability"] * (availability or tables) + ["tables-1.1"] * tables
@@ -59,7 +64,7 @@ def cone_search(address: str) -> str:
 
 
 def ssa(address: str) -> str:
-    """Return the capability of a search for spectra."""
+    """Return the capability of a search for spectra or light curves."""
     return _capability(
         'xsi:type="ssap:SimpleSpectralAccess" standardID="ivo://ivoa.net/std/SSA"',
         "vs:ParamHTTP",
@@ -89,6 +94,7 @@ def _capability(
 ) -> str:
     attributes = (' role="std"' if std else "") + (f' version="{version}"' if version else "")
     return (
-        f'<capability {head}>\n<interface xsi:type="{interface}"{attributes}>\n'
+        f"<capability{f' {head}' if head else ''}>\n"
+        f'<interface xsi:type="{interface}"{attributes}>\n'
         f'<accessURL use="{use}">{escape(address)}</accessURL>\n{parameters}</interface>\n{more}</capability>\n'
     )

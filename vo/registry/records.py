@@ -168,6 +168,12 @@ def _products(site: Site) -> list[Record]:
     services = (
         ("ssa", "spectra", "Spectra of INTEGRAL sources with their responses (SSA 1.1).", cap.ssa(f"{site.url}/ssa")),
         (
+            "ssa/lightcurves",
+            "light curves",
+            "Light curves of INTEGRAL sources, found with the words of SSA 1.1: files and VOTables.",
+            cap.ssa(f"{site.url}/ssa/lightcurves"),
+        ),
+        (
             "sia2",
             "images",
             "Mosaics and images of INTEGRAL's coded-mask instruments (SIA 2.0).",
@@ -191,13 +197,30 @@ def _products(site: Site) -> list[Record]:
             site.ivoid(name),
             "vs:DataService",
             f"INTEGRAL legacy archive: {what}",
-            f"ARCHIP {name.upper()}"[:16],
+            f"ARCHIP {name.rpartition('/')[2].upper()}"[:16],
             text,
             f"{site.url}/products/",
             _data(site, capability + cap.vosi(f"{site.url}/{name}")),
         )
         for name, what, text, capability in services
-    ]
+    ] + [_votables(site)]
+
+
+def _votables(site: Site) -> Record:
+    """Return the record of the VOTables of light curves and spectra, which no standard names a protocol for."""
+    text = (
+        "Light curves (with TIMESYS, COOSYS and photometric system) and spectra (Spectrum data model) as VOTable 1.4: "
+        "the address, then the product id."
+    )
+    return Record(
+        site.ivoid("votable"),
+        "vs:DataService",
+        "INTEGRAL legacy archive: products as VOTable",
+        "ARCHIP VOTABLE",
+        text,
+        f"{site.url}/products/",
+        _data(site, cap.directory(f"{site.url}/votable/")),
+    )
 
 
 def _hips_list(site: Site) -> Record:

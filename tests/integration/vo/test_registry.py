@@ -113,8 +113,8 @@ def test_the_schemas_see_a_wrong_record(archive, client, schema):
 def test_every_service_table_set_and_hips_has_a_record(ask):
     found = set(identifiers(ask(verb="ListIdentifiers", metadataPrefix="ivo_vor")))
     base = "ivo://archive.example"
-    assert {base, *(f"{base}/{name}" for name in ("registry", "organisation", "tap", "ssa", "sia2", "datalink", "soda",
-            "hips", "tables/integral", "tables/ila", "tables/ivoa", "scs/sources", "scs/products"))} <= found  # fmt: skip
+    assert {base, *(f"{base}/{name}" for name in ("registry", "organisation", "tap", "ssa", "ssa/lightcurves", "votable", "sia2",
+            "datalink", "soda", "hips", "tables/integral", "tables/ila", "tables/ivoa", "scs/sources", "scs/products"))} <= found  # fmt: skip
     assert f"{base}/P/INTEGRAL/isgri-17-60-flux" in {name.replace("_", "-") for name in found}
 
 
@@ -127,6 +127,10 @@ def test_records_say_what_clients_look_for(ask):
     assert {element.find("curation/contact/email").text for element in resources.values()} == {
         "helpdesk@archipelago.invalid"
     }
+    curves = resources["ivo://archive.example/ssa/lightcurves"].find("capability[@standardID='ivo://ivoa.net/std/SSA']")
+    assert curves.find("interface/accessURL").text == "http://archive.example/ssa/lightcurves"
+    address = resources["ivo://archive.example/votable"].find("capability/interface/accessURL")
+    assert (address.text, address.get("use")) == ("http://archive.example/votable/", "dir")
     simulated = [element for name, element in resources.items() if "/P/" in name and "simulated" in element.find("title").text]  # fmt: skip
     assert simulated
     assert all(element.find("content/description").text.startswith("SIMULATED") for element in simulated)
