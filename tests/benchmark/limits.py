@@ -1,6 +1,6 @@
 """Time the upper limits over HTTP beside a PostgreSQL table keyed by pixel and naive FITS reading, in one run.
 
-    python tests/benchmark/upper_limits.py /tmp/limits-benchmark
+    python tests/benchmark/limits.py /tmp/limits-benchmark
 
 The folder becomes the data directory of an archive of its own (5 GB, filled once): one instrument, nside 1024, 5 bands
 over the whole sky, and 360 epochs that all saw one position; everything in it is simulated. A server is started on a
