@@ -28,6 +28,7 @@ QUANTITIES = ("flux", "variance", "exposure", "significance")
 MAX_ORDER = 13
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_EPOCH = re.compile(r"(?:20[0-9]{2}|r[0-9]{4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class SkyMap:
 
     `unit` is a VOUnit string; `energy_*` in keV; times are MJD (TT); `order` is the HEALPix order. `psf_fwhm_arcmin`
     is the width of the Gaussian with which the flux map is convolved (peak of a source = its flux). For maps in mCrab,
-    `crab_convention` names the Crab spectrum and `mcrab_erg_cm2_s` is 1 mCrab in this band.
+    `crab_convention` names the Crab spectrum and `mcrab_erg_cm2_s` is 1 mCrab in this band. `epoch` is empty for the
+    total of the mission, a year (``2004``) or a revolution (``r0082``) for a map of that alone.
     """
 
     map_id: str
@@ -54,6 +56,7 @@ class SkyMap:
     psf_fwhm_arcmin: float = 0.0
     crab_convention: str = ""
     mcrab_erg_cm2_s: float = 0.0
+    epoch: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.map_id):
@@ -65,11 +68,19 @@ class SkyMap:
         if not 0 <= self.order <= MAX_ORDER:
             msg = f"map {self.map_id}: order {self.order} is outside 0 to {MAX_ORDER}"
             raise UsageError(msg)
+        if not _EPOCH.fullmatch(self.epoch):
+            msg = f"map {self.map_id}: epoch {self.epoch!r} is neither a year (2004) nor a revolution (r0082) nor empty"
+            raise UsageError(msg)
 
     @property
     def pixel_count(self) -> int:
         """Number of pixels, 12 * 4**order."""
         return 12 * 4**self.order
+
+    @property
+    def epoch_name(self) -> str:
+        """The epoch as people write it: ``2004``, ``revolution 0082``; empty for the total of the mission."""
+        return f"revolution {self.epoch[1:]}" if self.epoch.startswith("r") else self.epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +95,15 @@ class MapVersion:
     """When it was written; None in a version older than this field."""
 
     def find(
-        self, *, instrument: str | None = None, band: str | None = None, quantity: str | None = None
+        self,
+        *,
+        instrument: str | None = None,
+        band: str | None = None,
+        quantity: str | None = None,
+        epoch: str | None = None,
     ) -> tuple[SkyMap, ...]:
-        """Return the maps that match, in the order of the manifest."""
-        wanted = {"instrument": instrument, "band": band, "quantity": quantity}
+        """Return the maps that match, in the order of the manifest; the empty `epoch` is the total of the mission."""
+        wanted = {"instrument": instrument, "band": band, "quantity": quantity, "epoch": epoch}
         return tuple(
             sky_map
             for sky_map in self.maps

@@ -74,17 +74,18 @@ class OpenColour:
 
 def find_colours(version: MapVersion) -> tuple[ColourSurvey, ...]:
     """Colour surveys of a map version: one for each instrument and span with three bands that do not overlap."""
-    groups: dict[tuple[str, int, float, float], list[Survey]] = {}
+    groups: dict[tuple[str, str, int, float, float], list[Survey]] = {}
     for survey in find_surveys(version):
         main = survey.main
         if survey.quantity == "significance":
-            groups.setdefault((main.instrument, main.order, main.tstart_mjd_tt, main.tstop_mjd_tt), []).append(survey)
+            key = (main.instrument, main.epoch, main.order, main.tstart_mjd_tt, main.tstop_mjd_tt)
+            groups.setdefault(key, []).append(survey)
     found: dict[str, ColourSurvey] = {}
-    for (instrument, order, start, stop), surveys in groups.items():
+    for (instrument, epoch, order, start, stop), surveys in groups.items():
         bands = choose_bands(surveys)
         if bands is None:
             continue
-        name = f"{instrument}{_ENDING}"
+        name = f"{instrument}-{epoch}{_ENDING}" if epoch else f"{instrument}{_ENDING}"
         if name in found:  # another order or span of the same instrument
             name = f"{instrument}-{order}-{start:.0f}-{stop:.0f}{_ENDING}"
         found[name] = ColourSurvey(name, bands)

@@ -85,7 +85,8 @@ def choose_survey(version: MapVersion, params: dict[str, str]) -> str:
     """Map that is meant: `survey` (or `id`), and else the one flux map that `band` and `time` leave.
 
     `band` is one or two wavelengths in metres and `time` one or two MJD, as SODA 1.0 has them (sections 3.3.4, 3.3.5);
-    ``-Inf`` and ``+Inf`` are open ends.
+    ``-Inf`` and ``+Inf`` are open ends. Without a time it is a map of the whole mission; with one, the map of the
+    shortest span that has all of it: a revolution, a year or the mission.
 
     Raises
     ------
@@ -112,7 +113,8 @@ def choose_survey(version: MapVersion, params: dict[str, str]) -> str:
         return name
     if not surveys:
         raise UsageError(f"Map version {version.name} holds no map to cut.")
-    fluxes = [survey.survey_id for survey in surveys if survey.quantity == "flux" and matches(survey)]
+    found = _of_shortest_span([one for one in surveys if one.quantity == "flux" and matches(one)], first, last)
+    fluxes = [survey.survey_id for survey in found]
     if not params.get("band") and not params.get("time"):
         return fluxes[0] if fluxes else surveys[0].survey_id
     if not fluxes:
@@ -121,6 +123,16 @@ def choose_survey(version: MapVersion, params: dict[str, str]) -> str:
         shown = ", ".join(fluxes[:12])
         raise UsageError(f"{len(fluxes)} flux maps have this band and time: name one with survey=... ({shown}).")
     return fluxes[0]
+
+
+def _of_shortest_span(surveys: list[Survey], first: float, last: float) -> list[Survey]:
+    """Leave those of the shortest span that has the whole time asked for; all of them where none has."""
+    if math.isinf(first) and math.isinf(last):
+        return [survey for survey in surveys if not survey.main.epoch] or surveys
+    whole = [one for one in surveys if one.main.tstart_mjd_tt <= first and one.main.tstop_mjd_tt >= last]
+    rank = {"revolution": 0, "span": 1, "year": 2, "": 3}
+    best = min((rank[survey.epoch_kind] for survey in whole), default=None)
+    return surveys if best is None else [survey for survey in whole if rank[survey.epoch_kind] == best]
 
 
 def _read_shape(way: str, text: str, projection: str, side: int) -> Region:

@@ -106,11 +106,14 @@ def find_moc(name: str) -> NamedMoc:
 
 
 def list_map_mocs() -> list[NamedMoc]:
-    """Coverage of every exposure map and of its exposure above each depth that some of the sky reaches."""
+    """Coverage of every exposure map of the mission and of its exposure above each depth that some of the sky reaches.
+
+    Those of years and revolutions have theirs too, under their names; there can be thousands.
+    """
     version = services.current_version()
     found = []
     for survey in find_surveys(version):
-        if survey.quantity == "exposure":
+        if survey.quantity == "exposure" and not survey.main.epoch:
             found.append(find_moc(survey.survey_id))
             deeper = (find_moc(f"{survey.survey_id}-over-{depth}ks") for depth in DEPTHS_KS)
             found += [moc for moc in deeper if moc.coverage.ranges.size]

@@ -72,8 +72,8 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
         "obs_regime": regime(sky_map.energy_min_kev),
         "obs_ack": "INTEGRAL is an ESA mission with instruments and science data centre funded by ESA member states",
         "prov_progenitor": f"map version {facts.version}: {', '.join(source.map_id for source in survey.sources)}",
-        "client_category": f"Image/{regime(sky_map.energy_min_kev)}/INTEGRAL{mark}",
-        "client_sort_key": f"{sky_map.energy_min_kev:09.3f}",
+        "client_category": _category(survey),
+        "client_sort_key": _sort_key(survey),
         "dataproduct_type": "image",
         "t_min": f"{sky_map.tstart_mjd_tt:.5f}",
         "t_max": f"{sky_map.tstop_mjd_tt:.5f}",
@@ -116,7 +116,10 @@ def make_list_record(survey: Survey, *, authority: str, released: dt.datetime, u
         "obs_title": _one_line(survey.title)[:_MAX_TITLE],
         "obs_collection": f"INTEGRAL{mark}",
         "obs_regime": regime(survey.main.energy_min_kev),
-        "client_category": f"Image/{regime(survey.main.energy_min_kev)}/INTEGRAL{mark}",
+        "client_category": _category(survey),
+        "client_sort_key": _sort_key(survey),
+        "t_min": f"{survey.main.tstart_mjd_tt:.5f}",
+        "t_max": f"{survey.main.tstop_mjd_tt:.5f}",
         "dataproduct_type": "image",
         "hips_version": HIPS_VERSION,
         "hips_frame": "equatorial",
@@ -124,6 +127,17 @@ def make_list_record(survey: Survey, *, authority: str, released: dt.datetime, u
         "hips_tile_width": str(grid.tile_width),
         "hips_tile_format": "png fits",
     }
+
+
+def _category(survey: Survey) -> str:
+    """Place in the tree of a sky viewer; maps of years and revolutions have branches of their own."""
+    branch = {"year": "/years", "revolution": "/revolutions"}.get(survey.epoch_kind, "")
+    mark = " (simulated)" if survey.simulated else ""
+    return f"Image/{regime(survey.main.energy_min_kev)}/INTEGRAL{mark}{branch}"
+
+
+def _sort_key(survey: Survey) -> str:
+    return f"{survey.main.energy_min_kev:09.3f}{'-' if survey.main.epoch else ''}{survey.main.epoch}"
 
 
 def describe_survey(survey: Survey) -> str:

@@ -67,8 +67,17 @@ class Survey:
 
     @property
     def epoch(self) -> str:
-        """The year of a map of one year, the days of a shorter one; empty for longer spans, as of the mission."""
-        return name_epoch(self.main.tstart_mjd_tt, self.main.tstop_mjd_tt)
+        """The year or revolution of a map that is delivered as such, else what its times say; empty for the mission."""
+        return self.main.epoch_name or name_epoch(self.main.tstart_mjd_tt, self.main.tstop_mjd_tt)
+
+    @property
+    def epoch_kind(self) -> str:
+        """``year``, ``revolution`` or ``span``; empty for the mission."""
+        if not self.epoch:
+            return ""
+        if self.main.epoch.startswith("r"):
+            return "revolution"
+        return "year" if self.epoch.isdigit() else "span"
 
     @property
     def title(self) -> str:
@@ -95,15 +104,20 @@ def name_epoch(tstart_mjd_tt: float, tstop_mjd_tt: float) -> str:
 
 
 def find_sequence(surveys: Sequence[Survey], shown: Survey) -> list[Survey]:
-    """Maps of the same instrument, band and quantity at other times, in order of time; the shown one among them."""
-    alike = [
-        survey
-        for survey in surveys
-        if survey.epoch
-        and (survey.main.instrument, survey.main.band, survey.quantity)
-        == (shown.main.instrument, shown.main.band, shown.quantity)
-    ]
-    return sorted(alike, key=lambda survey: (survey.main.tstart_mjd_tt, survey.main.tstop_mjd_tt))
+    """Maps of the same instrument, band and quantity at other times, in order of time.
+
+    For a map of a year the years, for one of a revolution the revolutions, the shown one among them; for the total of
+    the mission the years, where there are two or more, else the revolutions.
+    """
+    alike: dict[str, list[Survey]] = {}
+    for survey in surveys:
+        if (survey.main.instrument, survey.main.band, survey.quantity) == (
+            shown.main.instrument, shown.main.band, shown.quantity
+        ):  # fmt: skip
+            alike.setdefault(survey.epoch_kind, []).append(survey)
+    kinds = [shown.epoch_kind] if shown.epoch_kind else ["year", "revolution", "span"]
+    found = next((alike[kind] for kind in kinds if len(alike.get(kind, ())) > 1), [])
+    return sorted(found, key=lambda survey: (survey.main.tstart_mjd_tt, survey.main.tstop_mjd_tt))
 
 
 def find_surveys(version: MapVersion) -> tuple[Survey, ...]:
@@ -141,10 +155,11 @@ def open_pixels(version: MapVersion, survey: Survey) -> Pixels:
 
 def _surveys_of(version: MapVersion) -> Iterator[Survey]:
     taken = {sky_map.map_id for sky_map in version.maps}
+    variances = {_likeness(sky_map): sky_map for sky_map in version.find(quantity="variance")}
     for sky_map in version.maps:
         if sky_map.quantity in {"flux", "exposure", "significance"}:
             yield Survey(sky_map.map_id, sky_map.quantity, sky_map.unit, (sky_map,))
-        if sky_map.quantity == "flux" and (variance := _partner(version, sky_map, "variance")) is not None:
+        if sky_map.quantity == "flux" and (variance := variances.get(_likeness(sky_map))) is not None:
             name = _rename(sky_map.map_id, "flux", "significance")
             if name not in taken:
                 yield Survey(name, "significance", "", (sky_map, variance))
@@ -153,16 +168,10 @@ def _surveys_of(version: MapVersion) -> Iterator[Survey]:
                 yield Survey(name, "sensitivity", sky_map.unit, (variance,))
 
 
-def _partner(version: MapVersion, sky_map: SkyMap, quantity: str) -> SkyMap | None:
-    """Map of another quantity for the same instrument, band and times."""
-    for other in version.find(instrument=sky_map.instrument, band=sky_map.band, quantity=quantity):
-        if (other.order, other.tstart_mjd_tt, other.tstop_mjd_tt) == (
-            sky_map.order,
-            sky_map.tstart_mjd_tt,
-            sky_map.tstop_mjd_tt,
-        ):
-            return other
-    return None
+def _likeness(sky_map: SkyMap) -> tuple[str | int | float, ...]:
+    """What maps of one observation share: instrument, band, epoch, order and times."""
+    times = sky_map.tstart_mjd_tt, sky_map.tstop_mjd_tt
+    return sky_map.instrument, sky_map.band, sky_map.epoch, sky_map.order, *times
 
 
 def _date(mjd: float) -> dt.date:

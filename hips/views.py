@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from django.conf import settings
@@ -42,6 +42,7 @@ from mocpy import MOC
 moc = MOC.from_url("{moc}")
 print(f"{{100 * moc.sky_fraction:.1f}} % of the sky")
 tile = fits.getdata("{tile}")  # values in the unit of the map, NaN = not observed"""
+MOST_EPOCHS_LISTED = 40
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -140,14 +141,17 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
     except ArchiveError as error:
         return render(request, "hips/empty.html", {"sentence": str(error)}, status=find_fault(error).status)
     if opened is None:
-        shown = next((survey for survey in surveys if survey.quantity == "significance"), surveys[0])
+        totals = [survey for survey in surveys if not survey.epoch_kind] or surveys
+        shown = next((survey for survey in totals if survey.quantity == "significance"), totals[0])
         opened = services.open_survey(version, shown.survey_id)
     survey_id, base = opened.survey.survey_id, reverse("hips-index").rstrip("/")
+    steps = [] if isinstance(opened, OpenColour) else find_sequence(surveys, opened.survey)
+    listed = _choose_listed(surveys, colours, steps, opened.survey)
     viewer = {
         "root": f"{base}/v/{version.name}",
         "survey": survey_id,
-        "surveys": [_describe(survey) for survey in (*surveys, *colours)],
-        "sequence": _sequence(surveys, opened),
+        "surveys": [_describe(survey) for survey in listed],
+        "sequence": [{"id": step.survey_id, "label": step.epoch} for step in steps],
         "catalogues": [
             {"url": f"{base}/{catalogue.facts.survey_id}", "title": catalogue.facts.table.title}
             for catalogue in catalogues
@@ -155,7 +159,7 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
     }
     context = {
         "opened": opened,
-        "groups": _group(surveys, colours),
+        "groups": _group(listed),
         "properties": _properties(opened),
         "surveys": (*surveys, *colours),
         "catalogues": catalogues,
@@ -189,12 +193,19 @@ def _properties(opened: services.OpenSurvey | OpenColour) -> Mapping[str, str]:
     return colour_properties(opened) if isinstance(opened, OpenColour) else services.survey_properties(opened)
 
 
-def _sequence(surveys: tuple[Survey, ...], opened: services.OpenSurvey | OpenColour) -> list[dict[str, str]]:
-    """Steps of the animation over time: maps like the one shown; none where there are fewer than two."""
-    if isinstance(opened, OpenColour):
-        return []
-    steps = find_sequence(surveys, opened.survey)
-    return [{"id": step.survey_id, "label": step.epoch} for step in steps] if len(steps) > 1 else []
+def _choose_listed(
+    surveys: Sequence[Survey], colours: Sequence[ColourSurvey], steps: Sequence[Survey], shown: Survey | ColourSurvey
+) -> list[Survey | ColourSurvey]:
+    """Maps for the list beside the viewer: those of the mission, and of single epochs those that go with the shown one.
+
+    There can be thousands of revolutions; the sequence in time and the list of all HiPS lead to each.
+    """
+    epoch = shown.main.epoch if isinstance(shown, Survey) else shown.members[0].main.epoch
+    found: list[Survey | ColourSurvey] = [one for one in colours if one.members[0].main.epoch in {"", epoch}]
+    found += [one for one in surveys if not one.main.epoch or one.main.epoch == epoch]
+    if len(steps) <= MOST_EPOCHS_LISTED:
+        found += [step for step in steps if step not in found]
+    return found if shown in found else [*found, shown]
 
 
 def _central_tile(opened: services.OpenSurvey) -> TileAddress:
@@ -203,14 +214,16 @@ def _central_tile(opened: services.OpenSurvey) -> TileAddress:
     return TileAddress(order, ipix_nested(order, view.ra, view.dec), "fits")
 
 
-def _group(surveys: tuple[Survey, ...], colours: tuple[ColourSurvey, ...]) -> list[dict[str, object]]:
+def _group(listed: Sequence[Survey | ColourSurvey]) -> list[dict[str, object]]:
     """Surveys of one instrument, band and epoch together, for the list beside the viewer; those in colour first."""
     groups: dict[str, list[dict[str, object]]] = {}
-    for colour in colours:
-        groups.setdefault("In colour", []).append(_describe(colour) | {"label": colour.members[0].instrument_name})
-    for survey in surveys:
-        title = f"{survey.instrument_name} {survey.band_name} {survey.epoch}".rstrip()
-        groups.setdefault(title, []).append(_describe(survey) | {"label": survey.quantity})
+    for survey in listed:
+        if isinstance(survey, ColourSurvey):
+            first = survey.members[0]
+            title, label = "In colour", f"{first.instrument_name} {first.epoch}".rstrip()
+        else:
+            title, label = f"{survey.instrument_name} {survey.band_name} {survey.epoch}".rstrip(), survey.quantity
+        groups.setdefault(title, []).append(_describe(survey) | {"label": label})
     return [{"title": title, "surveys": members} for title, members in groups.items()]
 
 

@@ -310,8 +310,8 @@ def _group_bands(maps: MapVersion) -> tuple[dict[tuple[str, int, float], list[Pl
     """Flux, variance and exposure of each band, by instrument, order and PSF width; and what was left out."""
     groups: dict[tuple[str, int, float], list[Planes]] = {}
     notes: list[str] = []
-    for flux in maps.find(quantity="flux"):
-        same = {"instrument": flux.instrument, "band": flux.band}
+    for flux in maps.find(quantity="flux", epoch=""):  # those of a year or a revolution are not totals
+        same = {"instrument": flux.instrument, "band": flux.band, "epoch": ""}
         variances = [plane for plane in maps.find(quantity="variance", **same) if plane.order == flux.order]
         exposures = [plane for plane in maps.find(quantity="exposure", **same) if plane.order == flux.order]
         fwhm_arcmin = flux.psf_fwhm_arcmin or INSTRUMENT_FWHM_ARCMIN.get(flux.instrument.lower().replace("-", ""))

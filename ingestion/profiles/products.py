@@ -1,5 +1,6 @@
 """Files of products: images, spectra with their responses, light curves, event lists, region files, sky maps."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from archive.formats.container import FitsFile, open_fits
 from archive.formats.events import event_list_in, is_event_list
 from archive.formats.findings import Finding, refuse
 from archive.formats.image import images_in, is_sky_image
+from archive.formats.ogip import check_good_times
 from archive.formats.response import effective_area_in, find_hdu, response_in
 from archive.formats.spectrum import spectrum_in
 from archive.formats.timeseries import is_time_series, time_series_in
 from archive.skymaps import SkyMap
-from archive.times import MISSION_START_MJD_TT, MISSION_STOP_MJD_TT
+from archive.times import MISSION_START_MJD_TT, MISSION_STOP_MJD_TT, mjd_tt_from_utc
 from ingestion.cells import Findings, fits_table, read_text
 from ingestion.content import (
     Content,
@@ -29,6 +31,10 @@ from ingestion.content import (
     SeriesPart,
     SpectrumPart,
 )
+
+_LONGEST_YEAR_D = 366.0 + 3.1
+_REVOLUTION_D = 3.1
+"""The longest revolution lasted 3 days; maps of a year may begin or end with a whole revolution."""
 
 SPECTRUM_NAMES = ("spectrum", "arf", "rmf")
 
@@ -64,8 +70,13 @@ def recognise_arf(probe: Probe) -> bool:
 
 
 def recognise_events(probe: Probe) -> bool:
-    """Say whether there is an OGIP event list."""
-    return any(hdu.cards.get("HDUCLAS1") == "EVENTS" and hdu.name.startswith("GNRL-EVTS") for hdu in probe.hdus)
+    """Say whether there is an event list of INTEGRAL: extracted by OSA, or a science window's own."""
+    return any(
+        hdu.cards.get("HDUCLAS1") == "EVENTS"
+        and "TIME" in probe.columns(hdu.name)
+        and (hdu.name.startswith("GNRL-EVTS") or hdu.cards.get("TELESCOP") == "INTEGRAL")
+        for hdu in probe.hdus
+    )
 
 
 def recognise_image(probe: Probe) -> bool:
@@ -88,8 +99,14 @@ def recognise_time_series(probe: Probe) -> bool:
 
 
 def recognise_light_curve(probe: Probe) -> bool:
-    """Say whether there is a light curve in OSA's layout."""
-    return any(hdu.name.endswith("-SRC.-LCR") for hdu in probe.hdus)
+    """Say whether there is a light curve in OSA's layout or of OGIP's class."""
+    return any(hdu.name.endswith("-SRC.-LCR") for hdu in probe.hdus) or any(
+        hdu.cards.get("HDUCLAS1", "").replace(" ", "") == "LIGHTCURVE"
+        and hdu.cards.get("INSTRUME") not in {"OMC", "SPI-ACS"}
+        and "TIME" in probe.columns(hdu.name)
+        and {"RATE", "RATES", "COUNTS", "FLUX"} & probe.columns(hdu.name)
+        for hdu in probe.hdus
+    )
 
 
 def recognise_acs(probe: Probe) -> bool:
@@ -201,6 +218,7 @@ def read_series(path: Path) -> Content:
             _known(header, "OBS_ID"),
         )
         findings = Findings()
+        findings.extend(check_good_times(file))
         for one in series:
             _check_series_span(one.tstart_mjd_tt, one.tstop_mjd_tt, one.time_mjd_tt, one.hdu, findings)
         return Content(
@@ -341,11 +359,11 @@ def read_maps(path: Path) -> Content:
                 found=f"{psf}, {mcrab}",
                 expected="arcmin, erg cm-2 s-1",
             )
+        epoch = _map_epoch(table.label, headers.text(table.header, "MAPEPOCH"), start, stop)
         maps = []
         for name, unit in (("FLUX", "mCrab"), ("VARIANCE", "mCrab**2"), ("EXPOSURE", "s")):
-            title = f"{'Simulated ' if simulated else ''}{name.lower()} {instrument} {low:g}-{high:g} keV"
             sky_map = SkyMap(
-                map_id=f"{instrument}_{band}_{name.lower()}",
+                map_id=f"{instrument}_{band}_{name.lower()}{'_' if epoch else ''}{epoch}",
                 instrument=instrument,
                 band=band,
                 energy_min_kev=low,
@@ -356,13 +374,41 @@ def read_maps(path: Path) -> Content:
                 tstart_mjd_tt=start,
                 tstop_mjd_tt=stop,
                 simulated=simulated,
-                title=title,
+                title=f"{'Simulated ' if simulated else ''}{name.lower()} {instrument} {low:g}-{high:g} keV",
                 psf_fwhm_arcmin=psf,
                 crab_convention=headers.text(table.header, "CRABCONV") or "",
                 mcrab_erg_cm2_s=mcrab,
+                epoch=epoch,
             )
+            if epoch:
+                sky_map = dataclasses.replace(sky_map, title=f"{sky_map.title}, {sky_map.epoch_name}")
             maps.append(MapPart(sky_map, arrays[name]))
         return Content(maps=maps, findings=findings.finish(), simulated=simulated)
+
+
+def _map_epoch(label: str, text: str | None, start_mjd_tt: float, stop_mjd_tt: float) -> str:
+    """Read of which epoch maps are, as `archive.skymaps.SkyMap` has it: a map of a year never passes for the total."""
+    told = (text or "").strip().upper()
+    days = stop_mjd_tt - start_mjd_tt
+    expected = "MAPEPOCH = 'MISSION', 'YEAR-2004' or 'REV-0082', as TSTART and TSTOP say"
+    found = f"MAPEPOCH {text!r}, {days:.2f} days"
+    if told == "MISSION" or (not told and days > _LONGEST_YEAR_D):
+        return ""
+    if match := re.fullmatch(r"YEAR-(20[0-9]{2})", told):
+        year = int(match[1])
+        first, end = (mjd_tt_from_utc(f"{one}-01-01") for one in (year, year + 1))
+        if first - _REVOLUTION_D <= start_mjd_tt <= stop_mjd_tt <= end + _REVOLUTION_D:
+            return match[1]
+    elif (match := re.fullmatch(r"REV-([0-9]{4})", told)) and days <= _REVOLUTION_D:
+        return f"r{match[1]}"
+    raise refuse(
+        "MAP-EPOCH",
+        "the maps do not say of which epoch they are, or their times say another",
+        hdu=label,
+        column="MAPEPOCH",
+        found=found,
+        expected=expected,
+    )
 
 
 def read_irem(path: Path) -> Content:

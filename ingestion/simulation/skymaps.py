@@ -227,6 +227,7 @@ def _write_map(
             "PSFFWHM": round(psf_fwhm_arcmin(band.instrument, order), 3),
             "PSFSHAPE": "GAUSSIAN",
             "NSCW": len(plan.tstart),
+            "MAPEPOCH": "MISSION",
             **time_keywords(float(plan.tstart[0]), float(plan.tstop[-1])),
             **SKY_KEYWORDS,
         },

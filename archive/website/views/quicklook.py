@@ -142,7 +142,7 @@ def _interval(choice: Choice) -> str:
 
 def _find_map(choice: Choice) -> SkyMap | None:
     version = current_map_version()
-    maps = version.find(quantity="flux") if version else ()
+    maps = version.find(quantity="flux", epoch="") if version else ()
     if choice.energies_kev is not None:
         low, high = choice.energies_kev
         maps = [m for m in maps if (m.energy_min_kev, m.energy_max_kev) == (low, high)]

@@ -277,7 +277,7 @@ def cut_map() -> SkyMap | None:
     version = current_map_version()
     if version is None:
         return None
-    maps = version.find(quantity="flux")
+    maps = version.find(quantity="flux", epoch="") or version.find(quantity="flux")
     return next((m for m in maps if m.instrument == "isgri"), maps[0] if maps else None)
 
 

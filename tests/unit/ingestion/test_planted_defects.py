@@ -71,6 +71,7 @@ def map_hdu(**keywords):
         "TIMEUNIT": "d",
         "TSTART": 3000.0,
         "TSTOP": 3001.0,
+        "MAPEPOCH": "REV-0662",
         "PSFFWHM": 12.0,
         "CRABFLUX": 1.43e-11,
     }
@@ -112,6 +113,7 @@ READ = {
     "MAP-LAYOUT": ("sky_maps", lambda path: write(path, map_hdu(ORDERING="RING"))),
     "MAP-SIZE": ("sky_maps", lambda path: write(path, map_hdu(NSIDE=2))),
     "MAP-KEYWORDS": ("sky_maps", lambda path: write(path, map_hdu(E_MIN=0.0))),
+    "MAP-EPOCH": ("sky_maps", lambda path: write(path, map_hdu(MAPEPOCH="YEAR-2004"))),
     "MAP-MASK": ("sky_maps", map_with("FLUX", np.nan)),
     "MAP-VARIANCE": ("sky_maps", map_with("VARIANCE", 0.0)),
 }
