@@ -10,6 +10,7 @@ VOTable 1.5, section 5.4 (BINARY2); FITS 4.0, section 7.3 (binary tables).
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,37 +30,64 @@ _TFORM = {"double": "D", "int": "J", "long": "K", "boolean": "L"}
 _BLOCK = 2880
 
 
+@dataclass(frozen=True, slots=True)
+class TextWidth:
+    """Longest text of a column, in characters of 16 bits, and whether all its texts are ASCII: these take one byte."""
+
+    characters: int
+    ascii: bool
+
+    @property
+    def votable_type(self) -> str:
+        """VOTable 1.5, section 2.1: char is ASCII, unicodeChar is UTF-16."""
+        return "char" if self.ascii else "unicodeChar"
+
+    @property
+    def votable_bytes(self) -> int:
+        """Bytes of a text in BINARY2."""
+        return self.characters * (1 if self.ascii else 2)
+
+    @property
+    def fits_bytes(self) -> int:
+        """Bytes of a text in FITS, UTF-8 where it is not ASCII."""
+        return self.characters * (1 if self.ascii else 4)
+
+
 def write_binary2(
-    head: Mapping[str, object], chunks: Iterable[Chunk], fields: Sequence[Column], widths: Mapping[str, int]
+    head: Mapping[str, object], chunks: Iterable[Chunk], fields: Sequence[Column], widths: Mapping[str, TextWidth]
 ) -> Iterator[bytes]:
     """Yield a VOTable with BINARY2 data; the head goes into INFOs. No number is NaN.
 
     Parameters
     ----------
-    widths : longest text of each char column, characters
+    widths : longest text of each char column
     """
     yield votable_start(head)
     for column in fields:
-        yield field_start(column, size=str(widths[column.name]) if column.datatype == "char" else "").encode()
+        width = widths.get(column.name) if column.datatype == "char" else None
+        yield (
+            field_start(column, str(width.characters), width.votable_type) if width else field_start(column)
+        ).encode()
     yield b'<DATA><BINARY2><STREAM encoding="base64">\n'
     flags = (len(fields) + 7) // 8
     layout = [("null", f"V{flags}")]
     layout += [(column.name, _votable_type(column, widths)) for column in fields]
-    rest = b""
+    row_bytes, rest = np.dtype(layout).itemsize, b""
     for chunk in chunks:
-        rows = np.zeros(_length(chunk, fields), dtype=layout)
+        content = bytearray(len(rest) + _length(chunk, fields) * row_bytes)
+        content[: len(rest)] = rest
+        rows = np.frombuffer(content, dtype=layout, offset=len(rest))
         for column in fields:
             rows[column.name] = _votable_values(chunk[column.name], column, widths)
-        content = rest + rows.tobytes()
         whole = len(content) - len(content) % 3
-        rest = content[whole:]
+        rest = bytes(content[whole:])
         yield base64.b64encode(memoryview(content)[:whole])
     yield base64.b64encode(rest)
     yield b"\n</STREAM></BINARY2></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
 
 
 def write_fits(
-    head: Mapping[str, object], chunks: Iterable[Chunk], fields: Sequence[Column], widths: Mapping[str, int]
+    head: Mapping[str, object], chunks: Iterable[Chunk], fields: Sequence[Column], widths: Mapping[str, TextWidth]
 ) -> Iterator[bytes]:
     """Yield a FITS file with one binary table of ``head["row_count"]`` rows; texts are UTF-8, no number is NaN.
 
@@ -72,7 +100,10 @@ def write_fits(
     if not isinstance(count, int):
         raise UsageError("this answer cannot be written as FITS; ask for arrow or parquet")
     layout = [
-        (column.name, f"S{4 * widths[column.name]}" if column.datatype == "char" else _NUMPY.get(column.datatype, "S1"))
+        (
+            column.name,
+            f"S{widths[column.name].fits_bytes}" if column.datatype == "char" else _NUMPY.get(column.datatype, "S1"),
+        )
         for column in fields
     ]
     width = np.dtype(layout).itemsize
@@ -94,27 +125,28 @@ def _length(chunk: Chunk, fields: Sequence[Column]) -> int:
     return len(values.codes) if isinstance(values, Text) else len(values)
 
 
-def _votable_type(column: Column, widths: Mapping[str, int]) -> str:
+def _votable_type(column: Column, widths: Mapping[str, TextWidth]) -> str:
     if column.datatype == "char":
-        return f"S{2 * widths[column.name]}"
+        return f"S{widths[column.name].votable_bytes}"
     return _NUMPY.get(column.datatype, "S1")
 
 
 def _votable_values(
-    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, int]
+    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, TextWidth]
 ) -> NDArray[np.generic]:
     if column.datatype == "char":
-        return _words(values, 2 * widths[column.name], "utf-16-be")
+        width = widths[column.name]
+        return _words(values, width.votable_bytes, "ascii" if width.ascii else "utf-16-be")
     if column.datatype == "boolean":
         return np.where(np.asarray(values, dtype=np.bool_), b"T", b"F")
     return np.asarray(values)
 
 
 def _fits_values(
-    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, int]
+    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, TextWidth]
 ) -> NDArray[np.generic]:
     if column.datatype == "char":
-        return _words(values, 4 * widths[column.name], "utf-8")
+        return _words(values, widths[column.name].fits_bytes, "utf-8")
     if column.datatype == "boolean":
         return np.where(np.asarray(values, dtype=np.bool_), b"T", b"F")
     return np.asarray(values)
@@ -166,15 +198,19 @@ def _header(cards: Sequence[str]) -> bytes:
     return content.ljust(-(-len(content) // _BLOCK) * _BLOCK)
 
 
-def text_widths(words: Mapping[str, Iterable[str]]) -> dict[str, int]:
-    """Width of each text column, characters of 16 bits, at least 1.
+def text_widths(words: Mapping[str, Iterable[str]]) -> dict[str, TextWidth]:
+    """Width of each text column, at least 1, as it is written.
 
     Examples
     --------
-    >>> text_widths({"band": ["20-40", "40-100"], "message": [""]})
-    {'band': 6, 'message': 1}
+    >>> text_widths({"band": ["20-40", "40-100"], "name": ["été"]})
+    {'band': TextWidth(characters=6, ascii=True), 'name': TextWidth(characters=3, ascii=False)}
     """
-    return {
-        name: max((len(word.encode("utf-16-be", "replace")) // 2 for word in some), default=0) or 1
-        for name, some in words.items()
-    }
+    widths = {}
+    for name, some in words.items():
+        longest, ascii_only = 1, True
+        for word in map(clean, some):
+            ascii_only = ascii_only and word.isascii()
+            longest = max(longest, len(word) if word.isascii() else len(word.encode("utf-16-be", "replace")) // 2)
+        widths[name] = TextWidth(longest, ascii_only)
+    return widths

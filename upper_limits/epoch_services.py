@@ -14,7 +14,7 @@ from archive.formats.image import Mosaic, read_image
 from archive.jobs import JobAbortedError, report_progress
 from archive.models import Product, ProductFile
 from archive.storage import file_path
-from upper_limits.binary import text_widths
+from upper_limits.binary import TextWidth, text_widths
 from upper_limits.epoch_table import (
     COMBINED_COLUMNS,
     EPOCH_COLUMNS,
@@ -168,7 +168,7 @@ def iter_epoch_rows(found: EpochAnswer) -> Iterator[Columns]:
         yield make(found.selections, found.targets[start : start + CHUNK], found.request.options, found.choice, start)
 
 
-def gather_rows(found: EpochAnswer) -> tuple[Columns, int, dict[str, int]]:
+def gather_rows(found: EpochAnswer) -> tuple[Columns, int, dict[str, TextWidth]]:
     """Return the whole table, its length and the widths of its texts, for formats that say them first.
 
     Raises

@@ -11,7 +11,7 @@ from django.conf import settings
 from archive import selectors
 from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
 from archive.website.query import PositionQuery, parse_query
-from upper_limits.binary import text_widths
+from upper_limits.binary import TextWidth, text_widths
 from upper_limits.limits import COLUMNS, FORMULA, Column, choose_columns, model_facts, plan_conversion
 from upper_limits.params import LimitRequest
 from upper_limits.positions import Positions, Target, as_positions, check_positions, describe_problem
@@ -180,7 +180,7 @@ def iter_arrays(found: Answer) -> Iterator[Arrays]:
         yield make_arrays(found.selections, targets, found.request.options, found.store.map_version, start)
 
 
-def describe_widths(found: Answer) -> dict[str, int]:
+def describe_widths(found: Answer) -> dict[str, TextWidth]:
     """Width of each text column of the answer, for the formats that fix it."""
     bands = [(one.totals, one.totals.bands[number]) for one in found.selections for number in one.numbers]
     return text_widths(

@@ -84,12 +84,12 @@ def votable_start(head: Mapping[str, object]) -> bytes:
     ).encode()
 
 
-def field_start(column: Column, size: str = "*") -> str:
-    """Return the FIELD of a column; a text has `size` characters."""
+def field_start(column: Column, size: str = "*", text_type: str = "unicodeChar") -> str:
+    """Return the FIELD of a column; a text has `size` characters of `text_type`."""
     # The unit of the map may differ from row to row, so it stands in the column `unit`.
     unit = f" unit={quoteattr(column.unit)}" if column.unit not in {"", "map", "map2"} else ""
     arraysize = f' arraysize="{size}"' if column.datatype == "char" else ""
-    datatype = "unicodeChar" if column.datatype == "char" else column.datatype
+    datatype = text_type if column.datatype == "char" else column.datatype
     return (
         f'<FIELD name="{column.name}" ID="{column.name}" datatype="{datatype}"{arraysize}{unit} ucd="{column.ucd}">'
         f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION></FIELD>\n"
