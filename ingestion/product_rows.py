@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from archive.formats.image import Mosaic
 from archive.formats.spectrum import Spectrum
 from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart, TablePart
 from ingestion.rows import ProductRow
@@ -72,6 +71,7 @@ def image_product(main: PartFile, part: ImagePart) -> ProductRow:
     low, high = _outer_band(bands)
     epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, part.revolution)
     ra, dec = first.center()
+    outline = first.outline()
     exposure = first.plane("exposure")
     is_scw = first.scw_id is not None and not part.extname.endswith("-MOSA-IMA")
     band = _band(low, high) if len(bands) == 1 else ""
@@ -91,8 +91,8 @@ def image_product(main: PartFile, part: ImagePart) -> ProductRow:
         obs_id=obs_id,
         ra=ra,
         dec=dec,
-        field_of_view_deg=_diameter(first),
-        footprint="POLYGON ICRS " + " ".join(f"{value:.6f}" for corner in first.corners() for value in corner),
+        field_of_view_deg=_diameter((ra, dec), outline),
+        footprint="POLYGON ICRS " + " ".join(f"{value:.6f}" for vertex in outline for value in vertex),
         tstart_mjd_tt=first.tstart_mjd_tt,
         tstop_mjd_tt=first.tstop_mjd_tt,
         exposure_s=None if exposure is None else _finite(np.nanmax(exposure.pixels)),
@@ -107,11 +107,11 @@ def image_product(main: PartFile, part: ImagePart) -> ProductRow:
     )
 
 
-def _diameter(mosaic: Mosaic) -> float:
-    """Return twice the distance from the middle to the farthest corner, degrees."""
-    ra, dec = np.radians(mosaic.center())
+def _diameter(center: tuple[float, float], outline: tuple[tuple[float, float], ...]) -> float:
+    """Return twice the distance from the middle to the farthest vertex of the outline, degrees."""
+    ra, dec = np.radians(center)
     distances = []
-    for corner_ra, corner_dec in np.radians(mosaic.corners()):
+    for corner_ra, corner_dec in np.radians(outline):
         cosine = np.sin(dec) * np.sin(corner_dec) + np.cos(dec) * np.cos(corner_dec) * np.cos(ra - corner_ra)
         distances.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
     return float(2.0 * max(distances))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from archive.formats import headers
 from archive.formats.container import AnyHdu, FitsFile, open_fits
 from archive.formats.findings import Finding, FormatError, refuse
+from archive.formats.outline import trace_outline
 
 FloatArray = NDArray[np.float64]
 
@@ -113,6 +114,25 @@ class Mosaic:
         ra, dec = self.wcs.all_pix2world(
             [-0.5, columns - 0.5, columns - 0.5, -0.5], [-0.5, -0.5, rows - 0.5, rows - 0.5], 0
         )
+        sky: Any = SkyCoord(ra * units.deg, dec * units.deg, frame=self.frame).icrs
+        return tuple(zip(sky.ra.deg.tolist(), sky.dec.deg.tolist(), strict=True))
+
+    def outline(self) -> tuple[tuple[float, float], ...]:
+        """Return the observed field as a polygon: its vertices, counter-clockwise as seen on the sky, ICRS degrees.
+
+        Holes are filled; see `archive.formats.outline`. An image without an observed pixel gives its corners.
+        """
+        observed = np.isfinite(self.planes[0].pixels)
+        for quantity in ("exposure", "variance"):
+            if (plane := self.plane(quantity)) is not None:
+                observed = np.isfinite(plane.pixels)
+                break
+        if not observed.any():
+            return self.corners()
+        vertices = trace_outline(observed)
+        if np.linalg.det(self.wcs.pixel_scale_matrix) > 0:  # right ascension to the right: the other way round
+            vertices = vertices[::-1]
+        ra, dec = self.wcs.all_pix2world(*vertices.T, 0)
         sky: Any = SkyCoord(ra * units.deg, dec * units.deg, frame=self.frame).icrs
         return tuple(zip(sky.ra.deg.tolist(), sky.dec.deg.tolist(), strict=True))
 
