@@ -22,6 +22,8 @@ from tests.support.fits_files import series_hdu, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(3600)]
 
+FIRST = int(os.environ.get("ARCHIPELAGO_TEST_KILL_FIRST", "1"))  # a sweep in slices: first = 1 ... stride
+
 FORKS = """
 import json, os, signal, sys
 from pathlib import Path
@@ -158,9 +160,8 @@ def test_the_archive_survives_a_kill_at_any_step(tmp_path, settings, checkout):
             assert answer.get("state") == "VERIFIED", answer
             steps = answer["steps"]
         stride = int(os.environ.get("ARCHIPELAGO_TEST_KILL_STRIDE", max(1, steps // 8)))
-        first = int(os.environ.get("ARCHIPELAGO_TEST_KILL_FIRST", "1"))  # a sweep in slices: first = 1 ... stride
         kills, shots, new, strays = 0, 0, 0, 0
-        for number, last in enumerate(range(first, steps + 1, stride), start=2):
+        for number, last in enumerate(range(FIRST, steps + 1, stride), start=2):
             told = f"killed at step {last} of {steps}"
             package = make_package(tmp_path / f"d{number}", number)
             kills, shots = kills + (run(package, last)["exit"] == -9), shots + 1
