@@ -41,6 +41,7 @@ _TABLE_KEYS = {
     "from",
     "where",
     "position",
+    "footprint",
     "columns",
     "keys",
     "physical",
@@ -90,6 +91,18 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Footprint:
+    """The column that holds the s_region of a row, and the SQL of its reach.
+
+    The reach is the greatest angle in degrees from the row's position to a place of the footprint; NULL where it is not
+    known. The view then also has the hidden column ``_reach`` (float8).
+    """
+
+    column: str
+    reach_deg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """A foreign key to another published table; pairs of (own column, target column)."""
 
@@ -111,6 +124,7 @@ class Table:
     columns: tuple[Column, ...]
     utype: str | None = None
     position: Position | None = None
+    footprint: Footprint | None = None
     keys: tuple[Key, ...] = ()
     from_sql: str = ""
     where_sql: str = ""
@@ -181,6 +195,7 @@ def _read_table(path: Path) -> Table:
         utype=raw.get("utype"),
         columns=tuple(_read_column(path, name, fields) for name, fields in raw["columns"].items()),
         position=position,
+        footprint=Footprint(**raw["footprint"]) if "footprint" in raw else None,
         keys=keys,
         from_sql=raw.get("from", f"{model} t" if model else ""),
         where_sql=raw.get("where", "@current(t)" if model else ""),

@@ -96,6 +96,8 @@ def _create_view(table: Table, constants: Mapping[str, str]) -> sql.Composed:
             sql.SQL("t.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"_{name}"))
             for name in ("hpx", "x", "y", "z")
         ]
+    if table.footprint is not None:
+        columns.append(sql.SQL("CAST({} AS float8) AS _reach").format(trusted(table.footprint.reach_deg)))
     return sql.SQL("CREATE VIEW {} AS SELECT {} FROM {} WHERE {}").format(
         _qualified(table), sql.SQL(", ").join(columns), trusted(table.from_sql), trusted(table.where_sql or "true")
     )

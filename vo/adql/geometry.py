@@ -234,6 +234,12 @@ def polygon_centroid(vertices: Vertices) -> tuple[float, float]:
     return lonlat((moment[0], moment[1], moment[2]))
 
 
+def ball(vertices: Vertices) -> tuple[Vector, float]:
+    """Return the middle of the vertices and the greatest angle in degrees to one of them."""
+    middle = _unit(tuple(sum(axis) for axis in zip(*(vector(*v) for v in vertices), strict=True)))  # pyright: ignore[reportArgumentType]
+    return middle, max(separation(lonlat(middle), v) for v in vertices)
+
+
 def circle_cover(lon: float, lat: float, radius: float) -> Cover:
     """Cells that cover a circle of more than 0 and less than 180 degrees; none counts as wholly inside.
 
@@ -254,8 +260,7 @@ def polygon_cover(vertices: Vertices) -> Cover:
     Cells wholly inside are told apart where the exact test is long. What the library calls fully covered is checked:
     cdshealpix 0.9 calls the whole base cell 4 covered by a circle of 20 to 45 degrees around (0, 0).
     """
-    middle = _unit(tuple(sum(axis) for axis in zip(*(vector(*v) for v in vertices), strict=True)))  # pyright: ignore[reportArgumentType]
-    radius = max(1e-6, *(separation(lonlat(middle), v) for v in vertices))
+    radius = max(1e-6, ball(vertices)[1])
     depth = min(29, max(0, math.floor(math.log2(_CELL_SIDE / radius)) + 3))
     lon = Longitude([v[0] % 360.0 for v in vertices], units.deg)
     lat = Latitude([v[1] for v in vertices], units.deg)

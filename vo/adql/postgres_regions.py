@@ -14,7 +14,7 @@ from psycopg.sql import Composable
 
 from archive.healpix import HPX_ORDER
 from vo.adql.errors import UnsupportedFeatureError
-from vo.adql.geometry import Cover, circle_cover, convex_pieces, polygon_cover, vector
+from vo.adql.geometry import Cover, ball, circle_cover, convex_pieces, polygon_cover, vector
 from vo.adql.moc import coarser, joined
 from vo.adql.regions import constant_number, constant_point
 from vo.adql.resolved import (
@@ -30,6 +30,9 @@ from vo.adql.resolved import (
     RegionValue,
     Typed,
 )
+
+NEAR_MARGIN_DEG = 0.001
+"""Added to the reach of footprints: their text has six decimals, and a cosine of a small angle few digits."""
 
 MOST_RANGES = 64
 """Ranges of cells that one condition lists for the index; more cost more in planning than they save in reading."""
@@ -90,12 +93,50 @@ def contains(  # noqa: PLR0911  # one return for each pair of shapes
             raise UnsupportedFeatureError(msg)
         case name, one, two if not isinstance(one, MocValue) and not isinstance(two, MocValue):
             shapes = [shape_array(writer, shape, indexed=indexed) for shape in (one, two)]
-            test = sql.SQL("sky.{}({}, {})")
-            return test.format(sql.Identifier(name.lower()), *shapes)
+            test = sql.SQL("sky.{}({}, {})").format(sql.Identifier(name.lower()), *shapes)
+            return _near_first(writer, one, two, test, indexed=indexed)
         case _:
             name, (one, two) = operation.name, operation.arguments
             msg = f"{name} of a {one.meta.kind} and a {two.meta.kind} is not supported by this service"
             raise UnsupportedFeatureError(msg)
+
+
+def _near_first(writer: WritesValues, one: Typed, two: Typed, test: Composable, *, indexed: bool) -> Composable:
+    """Write a test of a table's footprint against a constant shape so that rows too far away are not put to it.
+
+    Both CONTAINS and INTERSECTS need the two balls around the shapes to meet. A row whose reach or position is not
+    known is put to the test; one without a footprint gives NULL, as the test does.
+    """
+    footprint, shape = (one, two) if isinstance(one, RegionValue) else (two, one)
+    if not (indexed and isinstance(footprint, RegionValue) and isinstance(footprint.value, ColumnUse)):
+        return test
+    around = _constant_ball(shape)
+    if footprint.value.role != "footprint" or around is None:
+        return test
+    (x, y, z), radius = around
+    near = sql.SQL("{s}._x * {x} + {s}._y * {y} + {s}._z * {z} >= cosd(least({s}._reach + {reach}, 180))").format(
+        s=sql.Identifier(footprint.value.source),
+        reach=_bracketed(radius + NEAR_MARGIN_DEG),
+        **{name: _bracketed(part) for name, part in zip("xyz", (x, y, z), strict=True)},
+    )
+    return sql.SQL("(CASE WHEN ({}) IS NOT FALSE THEN {} WHEN {} IS NOT NULL THEN FALSE END)").format(
+        near, test, writer.value(footprint.value, indexed=indexed)
+    )
+
+
+def _constant_ball(shape: Typed) -> tuple[Sequence[float], float] | None:
+    """Return the middle (unit vector) and the radius in degrees of a ball around a constant shape."""
+    match shape:
+        case PointValue() if (place := constant_point(shape)) is not None:
+            return vector(*place), 0.0
+        case CircleValue(centre, radius):
+            place, number = constant_point(centre), constant_number(radius)
+            return None if place is None or number is None else (vector(*place), number)
+        case PolygonValue(vertices):
+            middle, reach = ball(vertices)
+            return (middle, reach) if reach < 90 else None  # a wider ball need not hold the arcs between the vertices
+        case _:
+            return None
 
 
 def shape_array(writer: WritesValues, shape: Typed, *, indexed: bool) -> Composable:

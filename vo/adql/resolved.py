@@ -112,13 +112,13 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column of a source; `role` tells whether it is the ra or dec of the source's indexed position."""
+    """A column of a source; `role` tells whether it is the ra or dec of its indexed position, or its footprint."""
 
     source: str
     column: str
     meta: Meta
     label: str
-    role: OneOf["", "ra", "dec"] = ""
+    role: OneOf["", "ra", "dec", "footprint"] = ""
 
 
 @dataclass(frozen=True, slots=True)

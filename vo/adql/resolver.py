@@ -332,6 +332,8 @@ class _Resolver:
                     return NamedQuery(alias, sql_name)
         table = self._find_table(node)
         role = {table.position.ra: "ra", table.position.dec: "dec"} if table.position else {}
+        if table.footprint:
+            role[table.footprint.column] = "footprint"
         number = self.uploads.get(table.name)
         columns = tuple(
             (c.name, ColumnUse(alias, c.name if number is None else f"c{i}", _meta_of(c), c.name, role.get(c.name, "")))  # pyright: ignore[reportArgumentType]

@@ -69,6 +69,41 @@ def test_footprints_are_searched(client, condition, names):
     assert found == names
 
 
+@pytest.fixture
+def circles():
+    """400 footprints of all sizes that know their reach, and two without a footprint."""
+    from archive.models import Product, ProductFile
+
+    generator = np.random.default_rng(5)
+    ra, dec = generator.uniform(0, 360, 400), np.degrees(np.arcsin(generator.uniform(-1, 1, 400)))
+    radius = 10 ** generator.uniform(-2, 1.3, 400)
+    rows = [
+        {
+            "product_id": f"c{i}", "title": "circle", "kind": "mosaic", "instrument": "isgri", "ra": a, "dec": d,
+            "field_of_view_deg": 2 * r, "footprint": f"CIRCLE ICRS {a!r} {d!r} {r!r}" if i > 1 else "",
+        }
+        for i, (a, d, r) in enumerate(zip(ra.tolist(), dec.tolist(), radius.tolist(), strict=True))
+    ]  # fmt: skip
+    deliver("circles", Product, rows)
+    file = {"role": "science", "file_name": "y.fits", "media_type": "application/fits", "size_bytes": 1}
+    files = [{**file, "product_id": row["product_id"], "sha256": row["product_id"].ljust(64, "1")} for row in rows]
+    deliver("their files", ProductFile, files)
+    return SkyCoord(ra[2:], dec[2:], unit="deg"), radius[2:]
+
+
+@pytest.mark.parametrize("reach", [0.0, 0.3, 12.0])
+def test_far_footprints_are_told_apart_by_their_reach_alone(client, circles, reach):
+    places, radius = circles
+    for lon, lat in ((10.0, 0.0), (0.001, 89.5), (200.0, -89.9), (359.99, 30.0)):
+        distance = places.separation(SkyCoord(lon, lat, unit="deg")).deg
+        shape = f"POINT({lon}, {lat})" if reach == 0 else f"CIRCLE({lon}, {lat}, {reach})"
+        for name, wanted in (("INTERSECTS", distance <= radius + reach), ("CONTAINS", distance <= radius - reach)):
+            for answer, rows in ((1, wanted), (0, ~wanted)):
+                query = f"SELECT product_id FROM integral.products WHERE {name}({shape}, footprint) = {answer}"
+                found = {name for (name,) in ask(client, query + " AND title = 'circle'")}
+                assert found == {f"c{i + 2}" for i in np.flatnonzero(rows)}
+
+
 def test_sources_are_joined_to_footprints(client, rows):
     found = ask(
         client,
