@@ -97,6 +97,18 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def kiloseconds(seconds: float) -> str:
+    """Write seconds as kiloseconds, a dash for none at all.
+
+    Examples
+    --------
+    >>> kiloseconds(1234.0), kiloseconds(0.0)
+    ('1.2', '–')
+    """
+    return f"{seconds / 1000.0:.1f}" if seconds else DASH
+
+
+@register.filter
 def hms(ra: float) -> str:
     """Write right ascension in degrees as hours, minutes and seconds."""
     return _sexagesimal(ra / 15.0 % 24.0, 2, 24)

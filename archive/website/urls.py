@@ -15,6 +15,7 @@ from archive.website.views import (
     sources,
     tables,
     targets,
+    timeline,
     usage,
 )
 
@@ -34,6 +35,7 @@ urlpatterns = [
     path("proposals/<str:proposal_id>", mission.proposal, name="proposal"),
     path("bursts/<str:name>", mission.burst, name="burst"),
     path("irem", mission.irem, name="irem"),
+    path("timeline", timeline.timeline, name="timeline"),
     path("products/", products.product_list, name="products"),
     path("products/<str:product_id>", products.product, name="product"),
     path("products/<str:product_id>/points", products.product_points, name="product-points"),
