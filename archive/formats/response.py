@@ -65,7 +65,12 @@ def _class_of(hdu: AnyHdu) -> str:
 
 def find_hdu(file: FitsFile, wanted: str) -> int | None:
     """Return the index of the first HDU of a class (SPECTRUM, RSP_MATRIX, EBOUNDS, SPECRESP), or None."""
-    return next((index for index, hdu in enumerate(file.hdus) if _class_of(hdu) == wanted), None)
+    return next(iter(find_hdus(file, wanted)), None)
+
+
+def find_hdus(file: FitsFile, wanted: str) -> list[int]:
+    """Return the indices of all HDUs of a class."""
+    return [index for index, hdu in enumerate(file.hdus) if _class_of(hdu) == wanted]
 
 
 def require_hdu(file: FitsFile, wanted: str, rule: str) -> int:

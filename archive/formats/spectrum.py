@@ -11,9 +11,10 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from archive.formats import headers
-from archive.formats.container import FitsFile, open_fits
+from archive.formats.container import AnyHdu, FitsFile, open_fits
 from archive.formats.findings import Finding, refuse
-from archive.formats.response import IntArray, read_channel_bounds, read_columns, require_hdu
+from archive.formats.ogip import check_good_times, check_spectrum, poisson_errors
+from archive.formats.response import IntArray, find_hdus, read_channel_bounds, read_columns, require_hdu
 from archive.formats.timeseries import column
 
 FloatArray = NDArray[np.float64]
@@ -85,7 +86,21 @@ def spectrum_in(file: FitsFile) -> Spectrum:
     index = require_hdu(file, "SPECTRUM", "SPECTRUM-NONE")
     hdu, label, header = file.hdus[index], file.label(index), file.hdus[index].header
     names = {name.upper(): name for name in hdu.columns.names}
-    findings: list[Finding] = []
+    _refuse_type_two(hdu, names, label)
+    findings: list[Finding] = [*check_spectrum(hdu, label), *check_good_times(file)]
+    others = find_hdus(file, "SPECTRUM")[1:]
+    if others:
+        findings.append(
+            Finding(
+                "SPECTRUM-SEVERAL",
+                "error",
+                "the file holds several spectra, and a product is made of one",
+                hdu=file.label(others[0]),
+                found=f"{len(others) + 1} HDUs with a spectrum",
+                expected="one",
+                fix="Write each spectrum to a file of its own.",
+            )
+        )
     exposure = headers.number(header, "EXPOSURE")
     if exposure is None or exposure <= 0:
         raise refuse(
@@ -100,6 +115,10 @@ def spectrum_in(file: FitsFile) -> Spectrum:
         data = read_columns(file, index, ("CHANNEL", "RATE", "STAT_ERR"))
         rate, error = data["RATE"], data["STAT_ERR"]
         _check_rate_unit(hdu.columns[names["RATE"]].unit, label, findings)
+    elif "STAT_ERR" not in names and poisson_errors(header):
+        data = read_columns(file, index, ("CHANNEL", "COUNTS"))
+        rate, error = data["COUNTS"] / exposure, np.sqrt(np.maximum(data["COUNTS"], 0.0)) / exposure
+        findings.append(_poisson_finding(headers.instrument_of(header), label))
     else:
         data = read_columns(file, index, ("CHANNEL", "COUNTS", "STAT_ERR"))
         rate, error = data["COUNTS"] / exposure, data["STAT_ERR"] / exposure
@@ -202,6 +221,37 @@ def spectrum_in(file: FitsFile) -> Spectrum:
         software=headers.text(header, "CREATOR"),
         simulated=headers.is_simulated(header),
         findings=tuple(findings),
+    )
+
+
+def _refuse_type_two(hdu: AnyHdu, names: dict[str, str], label: str) -> None:
+    """Refuse a type II file, which has one spectrum a row (OGIP 92-007a)."""
+    value = next((names[name] for name in ("COUNTS", "RATE") if name in names), None)
+    if value is not None and hdu.data[value].ndim > 1:
+        raise refuse(
+            "SPECTRUM-TYPE-2",
+            "the file has one spectrum a row (OGIP type II)",
+            hdu=label,
+            column=value,
+            found=f"{len(hdu.data)} rows of {hdu.data[value].shape[1]} channels",
+            expected="one row for each channel (type I)",
+            fix="Write each spectrum to a file of its own, for example with cmppha.",
+        )
+
+
+def _poisson_finding(instrument: str | None, label: str) -> Finding:
+    message = "errors are the square root of the counts, as POISSERR says"
+    if instrument is None or instrument == "omc":
+        return Finding("STAT-ERR", "info", message, hdu=label, column="STAT_ERR", found="POISSERR = T, no STAT_ERR")
+    return Finding(
+        "STAT-ERR",
+        "error",
+        "a spectrum behind a coded mask needs the errors of its extraction, not the square root of the counts",
+        hdu=label,
+        column="STAT_ERR",
+        found="POISSERR = T, no STAT_ERR",
+        expected="STAT_ERR and POISSERR = F",
+        fix="Write the errors that the extraction gave.",
     )
 
 

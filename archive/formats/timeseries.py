@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from archive.formats import headers
 from archive.formats.container import AnyHdu, FitsFile, is_table, open_fits
 from archive.formats.findings import Finding, refuse
+from archive.formats.ogip import check_series
 from archive.times import SECONDS_PER_DAY
 
 FloatArray = NDArray[np.float64]
@@ -169,6 +170,7 @@ def _read_hdu(file: FitsFile, index: int) -> TimeSeries:
             )
         )
         timeref = "UNKNOWN"
+    findings += check_series(file, index, time_mjd, half_width, resolution_s)
     revolution = headers.number(header, "REVOL")
     return TimeSeries(
         hdu=label,

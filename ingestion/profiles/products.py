@@ -70,13 +70,8 @@ def recognise_arf(probe: Probe) -> bool:
 
 
 def recognise_events(probe: Probe) -> bool:
-    """Say whether there is an event list of INTEGRAL: extracted by OSA, or a science window's own."""
-    return any(
-        hdu.cards.get("HDUCLAS1") == "EVENTS"
-        and "TIME" in probe.columns(hdu.name)
-        and (hdu.name.startswith("GNRL-EVTS") or hdu.cards.get("TELESCOP") == "INTEGRAL")
-        for hdu in probe.hdus
-    )
+    """Say whether there is an OGIP event list, extracted for sources; the raw lists of science windows stay there."""
+    return any(hdu.cards.get("HDUCLAS1") == "EVENTS" and hdu.name.startswith("GNRL-EVTS") for hdu in probe.hdus)
 
 
 def recognise_image(probe: Probe) -> bool:

@@ -5,6 +5,18 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+OGIP_KEYWORDS = {
+    "TELESCOP": "INTEGRAL",
+    "HDUVERS": "1.2.1",
+    "FILTER": "none",
+    "AREASCAL": 1.0,
+    "BACKSCAL": 1.0,
+    "CORRSCAL": 0.0,
+    "BACKFILE": "NONE",
+    "CORRFILE": "NONE",
+    "CHANTYPE": "PI",
+    "POISSERR": False,
+}
 IJD_KEYWORDS = {"MJDREF": 51544.0, "TIMESYS": "TT", "TIMEUNIT": "d", "TIMEREF": "LOCAL"}
 
 
@@ -44,6 +56,8 @@ def series_hdu(
         "EQUINOX": 2000.0,
         "TSTART": 3000.0,
         "TSTOP": 3003.0,
+        "TELESCOP": "INTEGRAL",
+        **dict.fromkeys(("BACKAPP", "DEADAPP", "VIGNAPP"), True),
     }
     return table(name, columns, **{**header, **keywords})
 
@@ -57,6 +71,7 @@ def spectrum_hdu(*, channels: int = 4, rate_unit: str | None = "count/s", **keyw
     }
     header = {
         **IJD_KEYWORDS,
+        **OGIP_KEYWORDS,
         "HDUCLASS": "OGIP",
         "HDUCLAS1": "SPECTRUM",
         "INSTRUME": "IBIS",
