@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -74,6 +72,10 @@ def _database() -> dict[str, object]:
     if not DATABASE_URL:
         # An empty HOST tells the backend to start the embedded server on first use.
         return {"ENGINE": "archive.postgres", "NAME": "archipelago", "HOST": "", "USER": "archipelago"}
+    # Loading it takes as long as exporting a HiPS, which needs no database.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         parts = conninfo_to_dict(DATABASE_URL)
     except ProgrammingError as error:
