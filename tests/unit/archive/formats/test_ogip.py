@@ -12,6 +12,10 @@ from archive.formats.timeseries import read_time_series
 from tests.support.fits_files import IJD_KEYWORDS, series_hdu, spectrum_hdu, table, write
 
 
+def unchanged(_):
+    """Leave the HDU as it is."""
+
+
 def without(*keywords):
     def change(hdu):
         for keyword in keywords:
@@ -20,7 +24,7 @@ def without(*keywords):
     return change
 
 
-def spectrum(path, change=without(), **keywords):
+def spectrum(path, change=unchanged, **keywords):
     """Codes and severities that a spectrum with one change gives."""
     hdu = spectrum_hdu(**keywords)
     change(hdu)
@@ -34,7 +38,7 @@ def codes(read):
         return {(error.finding.rule, error.finding.severity)}
 
 
-def series(path, change=without(), **keywords):
+def series(path, change=unchanged, **keywords):
     hdu = series_hdu(**keywords)
     change(hdu)
     return codes(lambda: read_time_series(write(path, hdu))[0].findings)
@@ -56,11 +60,11 @@ def test_good_files_trip_nothing(tmp_path):
     ("rule", "change", "keywords"),
     [
         ("OGIP-KEYWORD", without("BACKSCAL", "FILTER"), {}),
-        ("OGIP-LOGICAL", without(), {"POISSERR": "False"}),
+        ("OGIP-LOGICAL", unchanged, {"POISSERR": "False"}),
         ("OGIP-FLAG", put("QUALITY", 7), {}),
-        ("TELESCOPE", without(), {"TELESCOP": "SWIFT"}),
-        ("FILE-REFERENCE", without(), {"RESPFILE": "/home/someone/rmf.fits"}),
-        ("DATE-OBS", without(), {"DATE-OBS": "2008-03-19T00:00:00"}),
+        ("TELESCOPE", unchanged, {"TELESCOP": "SWIFT"}),
+        ("FILE-REFERENCE", unchanged, {"RESPFILE": "/home/someone/rmf.fits"}),
+        ("DATE-OBS", unchanged, {"DATE-OBS": "2008-03-19T00:00:00"}),
     ],
 )
 def test_a_doubtful_spectrum_is_taken_with_a_warning(tmp_path, rule, change, keywords):
@@ -123,11 +127,11 @@ def test_type_two_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("rule", "severity", "change", "keywords"),
     [
-        ("TIMEPIXR", "warning", without(), {"TIMEPIXR": 2.0}),
+        ("TIMEPIXR", "warning", unchanged, {"TIMEPIXR": 2.0}),
         ("BIN-OVERLAP", "warning", put("TIMEDEL", 1.1), {}),
-        ("BARYCENTRE", "warning", without(), {"TIMEREF": "SOLARSYSTEM"}),
+        ("BARYCENTRE", "warning", unchanged, {"TIMEREF": "SOLARSYSTEM"}),
         ("CORRECTIONS", "info", without("DEADAPP"), {}),
-        ("TELESCOPE", "warning", without(), {"TELESCOP": "NuSTAR"}),
+        ("TELESCOPE", "warning", unchanged, {"TELESCOP": "NuSTAR"}),
     ],
 )
 def test_a_doubtful_light_curve_is_taken_with_a_word(tmp_path, rule, severity, change, keywords):
