@@ -34,6 +34,8 @@ _LIST_TYPES = {
 class UpperLimits(APIView):
     """Upper limits at positions: GET for a few, POST (JSON or CSV body) for many."""
 
+    schema = None  # openapi.yaml describes it
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:  # noqa: FBT001, FBT002 - DRF's signature
         """Leave the choice of the format to the parameter `format`, which DRF would take for its own."""
         return JSONRenderer(), "application/json"

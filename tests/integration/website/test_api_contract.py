@@ -1,9 +1,14 @@
 """Every answer of the JSON API keeps to the OpenAPI document that the archive serves."""
 
+import re
+
 import jsonschema
 import pytest
+from django.urls import URLPattern, get_resolver
 
+from hips import cutout_views, moc_views
 from tests.support.web_archive import CRAB, SERIES, SPECTRUM
+from upper_limits.params import PARAMETERS
 
 CALLS = {
     "/api/v1/": ("/api/v1/", 200),
@@ -32,12 +37,41 @@ def document(archive, client):
 
 def test_document_is_openapi_31_and_names_every_address(document):
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == set(CALLS)
+    own = {"api/v1/schema", "api/v1/docs"}
+    routes = {address for address in addresses(get_resolver()) if address.startswith("api/v1/")} - own
+    assert set(document["paths"]) == {"/" + re.sub("<(?:[a-z]+:)?([a-z_]+)>", r"{\1}", route) for route in routes}
+    assert set(document["paths"]) >= set(CALLS)
+    names = []
     for item in document["paths"].values():
         for operation in item.values():
             assert operation["summary"]
-            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-            jsonschema.Draft202012Validator.check_schema(schema)
+            names.append(operation["operationId"])
+            for answer in operation["responses"].values():
+                for content in answer.get("content", {}).values():
+                    jsonschema.Draft202012Validator.check_schema(content["schema"])
+    assert len(set(names)) == len(names)
+
+
+def addresses(resolver, before=""):
+    for entry in resolver.url_patterns:
+        here = before + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield here
+        else:
+            yield from addresses(entry, here)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "names"),
+    [
+        ("/api/v1/upper-limits", "get", set(PARAMETERS)),
+        ("/api/v1/upper-limits", "post", set(PARAMETERS)),
+        ("/api/v1/cutout", "get", cutout_views._PARAMETERS),
+        ("/api/v1/moc", "get", moc_views._PARAMETERS - {"csrfmiddlewaretoken", "upload"}),
+    ],
+)
+def test_document_names_each_parameter(document, path, method, names):
+    assert {parameter["name"] for parameter in document["paths"][path][method]["parameters"]} == names
 
 
 @pytest.mark.parametrize(("path", "call"), [*CALLS.items(), *REFUSED.items()])
