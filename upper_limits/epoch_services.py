@@ -42,6 +42,11 @@ EPOCH_FORMULA = {
     "error": "s = sqrt(variance) * noise_factor * k_sys, k_sys of the field of the epoch",
     "combined": "1/s**2 = sum 1/s_i**2, F = s**2 * sum F_i/s_i**2; chi2 = sum (F_i - F)**2/s_i**2 with N - 1 degrees",
 }
+EPOCH_FORMULA["mcrab"] = (
+    "where the unit is counts per second: upper_limit_mcrab = 1000 * upper_limit / crab_rate, the Crab's rate in the "
+    "nearest epoch that measured it (crab_epoch); of a mean, the mean of these rates with the same weights; erg as "
+    "for a source with as many photons in the band as the Crab convention has"
+)
 _KINDS = (Product.Kind.MOSAIC, Product.Kind.SCW_IMAGE)
 _opened: dict[tuple[str, str], HistoryStore] = {}
 _opening = threading.Lock()

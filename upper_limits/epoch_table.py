@@ -6,8 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from upper_limits.crab_rate import MAX_DAYS, MIN_SIGMA, is_count_rate
 from upper_limits.history import EpochReadings, History
-from upper_limits.limits import BAD, COLUMNS, DETECTION, LIMIT, OUTSIDE, Column, Options, plan_conversion
+from upper_limits.limits import (
+    BAD,
+    COLUMNS,
+    DETECTION,
+    LIMIT,
+    OUTSIDE,
+    Column,
+    Options,
+    erg_per_mcrab,
+    plan_conversion,
+)
 from upper_limits.params import EpochChoice
 from upper_limits.positions import Target
 from upper_limits.statistics import (
@@ -30,6 +41,12 @@ _HEAD = (
     "upper_limit_mcrab", "upper_limit_erg", "flux_erg", "flux_error_erg", "erg_min_kev", "erg_max_kev",
 )  # fmt: skip
 _TAIL = ("order", "ipix", "simulated")
+_CRAB_RATE = Column(
+    "crab_rate", "double", "map", "phot.flux", "Rate of 1 Crab that turns counts per second into mCrab; NaN = not known"
+)
+_NO_CRAB = (
+    f"no conversion to mCrab: no epoch within {MAX_DAYS:.0f} days saw the Crab with {MIN_SIGMA:.0f} sigma in this band"
+)
 _TIMES = (
     Column("tstart_mjd_tt", "double", "d", "time.start", "Start of the first image, MJD (TT)"),
     Column("tstop_mjd_tt", "double", "d", "time.end", "End of the last image, MJD (TT)"),
@@ -41,6 +58,8 @@ EPOCH_COLUMNS = (
     *_TIMES,
     *(_BY_NAME[name] for name in ("variance", "noise_factor", "k_sys")),
     _EXPOSURE,
+    _CRAB_RATE,
+    Column("crab_epoch", "char", "", "meta.id", "Epoch that measured crab_rate; empty = not known or not needed"),
     *(_BY_NAME[name] for name in _TAIL),
 )
 COMBINED_COLUMNS = (
@@ -48,6 +67,7 @@ COMBINED_COLUMNS = (
     Column("epoch_count", "int", "", "meta.number", "Number of epochs in the mean"),
     *_TIMES,
     _EXPOSURE,
+    _CRAB_RATE,
     Column("chi2", "double", "", "stat.fit.chi2", "chi2 of the epochs about their mean"),
     Column("dof", "int", "", "stat.fit.dof", "Degrees of freedom of chi2: epoch_count - 1"),
     Column("constancy_probability", "double", "", "stat.probability", "Chance of a chi2 so large from a steady source"),
@@ -122,11 +142,13 @@ def _append_epochs(
     readings = seen.readings
     epochs = [history.epochs[epoch] for epoch in readings.epoch[rows]]
     flux, error = readings.flux[rows, number], readings.error[rows, number]
+    rate, source = history.crab.rate[readings.epoch[rows], number], history.crab.epoch[readings.epoch[rows], number]
     _append(
         columns,
         {
             **_frame(asked, history, number, seen, len(rows)),
-            **_numbers(flux, error, history, number, options),
+            **_numbers(flux, error, rate, history, number, options),
+            "crab_epoch": ["" if one < 0 else history.epochs[one].name for one in source],
             "epoch": [epoch.name for epoch in epochs],
             "tstart_mjd_tt": [epoch.tstart_mjd_tt for epoch in epochs],
             "tstop_mjd_tt": [epoch.tstop_mjd_tt for epoch in epochs],
@@ -151,11 +173,14 @@ def _append_mean(
     flux, variance = seen.readings.flux[rows, number], seen.readings.error[rows, number] ** 2
     mean, total = combine_epochs(flux, variance)
     chi2, dof, probability = chi2_of_constancy(flux, variance)
+    # A steady source of f mCrab has F_i = f rate_i / 1000: its weighted mean is f times the same mean of the rates.
+    rates = history.crab.rate[epoch, number]
+    rate = combine_epochs(rates, variance)[0] if np.isfinite(rates).all() else np.array(np.nan)
     _append(
         columns,
         {
             **frame,
-            **_numbers(mean[None], np.sqrt(total)[None], history, number, options),
+            **_numbers(mean[None], np.sqrt(total)[None], rate[None], history, number, options),
             "epoch_count": [len(rows)],
             "tstart_mjd_tt": [float(history.tstart[epoch].min())],
             "tstop_mjd_tt": [float(history.tstop[epoch].max())],
@@ -202,9 +227,16 @@ def _frame(
 
 
 def _numbers(
-    flux: FloatArray, error: FloatArray, history: History, number: int, options: Options
+    flux: FloatArray, error: FloatArray, crab_rate: FloatArray, history: History, number: int, options: Options
 ) -> dict[str, list[object]]:
-    conversion = plan_conversion(history.bands[number], options)
+    band = history.bands[number]
+    conversion = plan_conversion(band, options)
+    to_mcrab, to_erg = (np.full(flux.shape, one) for one in (conversion.to_mcrab, conversion.to_erg))
+    message: list[object] = [""] * len(flux)
+    if is_count_rate(band.unit):
+        to_mcrab = 1000.0 / crab_rate
+        to_erg = to_mcrab * erg_per_mcrab(band, options)
+        message = np.where(np.isfinite(crab_rate), "", _NO_CRAB).tolist()
     limit = bayesian_upper_limits(flux, error, confidence=options.confidence)
     detected = is_detection(flux, error, threshold_sigma=options.threshold_sigma)
     low, high = conversion.erg_band_kev
@@ -217,17 +249,18 @@ def _numbers(
         "classical_bound": classical_upper_bound(flux, error, confidence=options.confidence),
         "sensitivity": sensitivity(error, n_sigma=options.threshold_sigma),
         "detectability": detectability_limit(error, threshold_sigma=options.threshold_sigma, power=options.power),
-        "upper_limit_mcrab": limit * conversion.to_mcrab,
-        "upper_limit_erg": limit * conversion.to_erg,
-        "flux_erg": flux * conversion.to_erg,
-        "flux_error_erg": error * conversion.to_erg,
+        "upper_limit_mcrab": limit * to_mcrab,
+        "upper_limit_erg": limit * to_erg,
+        "flux_erg": flux * to_erg,
+        "flux_error_erg": error * to_erg,
         "erg_min_kev": np.full(flux.shape, low),
         "erg_max_kev": np.full(flux.shape, high),
+        "crab_rate": crab_rate,
     }
-    return {name: array.tolist() for name, array in values.items()}
+    return {"message": message, **{name: array.tolist() for name, array in values.items()}}
 
 
 def _append(columns: Columns, rows: dict[str, list[object]]) -> None:
     count = len(rows["index"])
     for name, values in columns.items():
-        values.extend(rows.get(name, ["" if name == "epoch" else np.nan] * count))
+        values.extend(rows.get(name, ["" if name in {"epoch", "crab_epoch"} else np.nan] * count))

@@ -4,16 +4,22 @@ A map gives a photon flux (or mCrab) in its native band. Its energy flux, in tha
 spectral model: K = photon flux in the native band / integral of N(E) dE, then K times the integral of E N(E) dE. This
 takes the effective area as flat inside the native band.
 
+Where a column of absorbing gas is given, the photon flux in the native band is that which comes through the gas, and
+the energy flux is that of the source itself, unabsorbed.
+
 All N(E) are in photons cm-2 s-1 keV-1 for unit normalisation; energies in keV. Names of the models are XSPEC's.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from upper_limits.absorption import EDGES_KEV, transmission
 
 FloatArray = NDArray[np.float64]
 
@@ -145,8 +151,14 @@ def mcrab_energy_flux(crab: Crab, energy_min_kev: float, energy_max_kev: float) 
     return 1e-3 * crab.norm * energy_flux(crab.model, energy_min_kev, energy_max_kev)
 
 
-def energy_flux_per_photon_flux(model: Model, native: tuple[float, float], wanted: tuple[float, float]) -> float:
+def energy_flux_per_photon_flux(
+    model: Model, native: tuple[float, float], wanted: tuple[float, float], nh_cm2: float = 0.0
+) -> float:
     """Energy flux in the wanted band (erg cm-2 s-1) for one photon cm-2 s-1 in the native band.
+
+    Parameters
+    ----------
+    nh_cm2 : column of hydrogen in front of the source; the energy flux is unabsorbed
 
     Examples
     --------
@@ -154,7 +166,72 @@ def energy_flux_per_photon_flux(model: Model, native: tuple[float, float], wante
     >>> round(factor * 1e-3 * crab_photon_flux(CRABS["10*E**-2.1"], 17.0, 60.0) / 1e-12, 2)
     18.49
     """
-    return energy_flux(model, *wanted) / photon_flux(model, *native)
+    seen = absorbed_flux(model, *native, nh_cm2, power=0) if nh_cm2 else photon_flux(model, *native)
+    return energy_flux(model, *wanted) / seen
+
+
+def photon_density(model: Model, energy_kev: FloatArray) -> FloatArray:
+    """N(E) for unit normalisation, photons cm-2 s-1 keV-1.
+
+    Examples
+    --------
+    >>> photon_density(PowerLaw(2.0), np.array([10.0]))
+    array([0.01])
+    """
+    match model:
+        case PowerLaw(index=index):
+            return energy_kev**-index
+        case BrokenPowerLaw(index=index, break_kev=edge, index2=index2):
+            above = edge ** (index2 - index) * energy_kev**-index2
+            return np.where(energy_kev < edge, energy_kev**-index, above)
+        case CutoffPowerLaw(index=index, cutoff_kev=cutoff):
+            return energy_kev**-index * np.exp(-energy_kev / cutoff)
+        case BlackBody(kt_kev=kt):
+            return energy_kev**2 * np.exp(-energy_kev / kt) / -np.expm1(-energy_kev / kt)
+        case Band(alpha=alpha, beta=beta, epeak_kev=peak):
+            folding = peak / (2.0 + alpha)
+            edge = (alpha - beta) * folding
+            below = (energy_kev / 100.0) ** alpha * np.exp(-energy_kev / folding)
+            above = (edge / 100.0) ** (alpha - beta) * math.exp(beta - alpha) * (energy_kev / 100.0) ** beta
+            return np.where(energy_kev < edge, below, above)
+
+
+def absorbed_flux(model: Model, low: float, high: float, nh_cm2: float, *, power: int) -> float:
+    """Integral of E^power N(E) exp(-NH sigma(E)) dE, unit normalisation: photons cm-2 s-1, or keV cm-2 s-1 (power 1).
+
+    Raises
+    ------
+    ValueError
+        If the band or the model is impossible, or so little comes through that a double does not hold it.
+
+    Examples
+    --------
+    >>> round(absorbed_flux(PowerLaw(2.0), 3.0, 10.0, 1e22, power=0) / photon_flux(PowerLaw(2.0), 3.0, 10.0), 3)
+    0.946
+    """
+    _integrate(model, low, high, power=power)  # refuses what is impossible without absorption
+    knees = [*EDGES_KEV, *(knee for knee in _knees(model) if math.isfinite(knee))]
+    edges = [low, *sorted(knee for knee in set(knees) if low < knee < high), high]
+
+    def log_density(energy: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore", under="ignore"):
+            return np.log(energy**power * photon_density(model, energy) * transmission(energy, nh_cm2))
+
+    with np.errstate(under="ignore"):
+        total = sum(_quadrature(log_density, *pair) for pair in pairwise(edges))
+    if not (math.isfinite(total) and total > 0.0):
+        raise ValueError(f"nothing of {model.name} comes through {nh_cm2:.3g} cm-2 between {low!r} and {high!r} keV")
+    return total
+
+
+def _knees(model: Model) -> tuple[float, ...]:
+    match model:
+        case BrokenPowerLaw(break_kev=edge):
+            return (edge,)
+        case Band(alpha=alpha, beta=beta, epeak_kev=peak):
+            return ((alpha - beta) * peak / (2.0 + alpha),)
+        case _:
+            return ()
 
 
 def check_model(model: Model) -> None:

@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from archive.errors import NotFoundError, StorageError
 from archive.healpix import ipix_nested
+from upper_limits.crab_rate import CrabRates, measure_crab
 from upper_limits.epochs import EpochMap
 from upper_limits.readout import Readout, nearest_weight, plan_readout
 from upper_limits.store import BandTotals
@@ -100,7 +101,7 @@ class EpochReadings:
 class History:
     """All epochs of one instrument. `tstart`, `tstop` (n_epoch,) and `k_sys` (n_epoch, n_band) repeat `epochs`.
 
-    The first `base_count` epochs are those of the first part.
+    The first `base_count` epochs are those of the first part. `crab` says what a count per second is worth.
     """
 
     instrument: str
@@ -112,6 +113,7 @@ class History:
     k_sys: FloatArray
     parts: tuple[Part, ...]
     base_count: int
+    crab: CrabRates
 
     def read(self, ra: float, dec: float) -> EpochReadings:
         """Read every epoch at one position (ICRS degrees), sorted by time."""
@@ -234,17 +236,21 @@ def _open_one(path: Path, entry: dict[str, object], *, verify: bool) -> History:
     )
     parts = tuple(_open_part(path, digests, 1 + 3 * len(bands), verify=verify) for digests in entry["parts"])  # pyright: ignore[reportGeneralTypeIssues]
     readout = plan_readout(int(entry["order"]), float(entry["fwhm_deg"]))  # pyright: ignore[reportArgumentType]
-    return History(
+    tstart, tstop = (np.array([getattr(epoch, name) for epoch in epochs]) for name in ("tstart_mjd_tt", "tstop_mjd_tt"))
+    unknown = CrabRates(np.empty((0, 0)), np.empty((0, 0), dtype=np.int64))
+    history = History(
         str(entry["instrument"]),
         readout,
         bands,
         epochs,
-        np.array([epoch.tstart_mjd_tt for epoch in epochs]),
-        np.array([epoch.tstop_mjd_tt for epoch in epochs]),
+        tstart,
+        tstop,
         np.array([epoch.k_sys for epoch in epochs]),
         parts,
         int(entry["base_epochs"]),  # pyright: ignore[reportArgumentType]
+        unknown,
     )
+    return replace(history, crab=measure_crab(history.read, 0.5 * (tstart + tstop), [band.unit for band in bands]))
 
 
 def _open_part(path: Path, digests: dict[str, str], width: int, *, verify: bool) -> Part:

@@ -49,7 +49,10 @@ class HistoryPlot:
 
 
 def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | None:
-    """Place the epochs of one instrument and band, from `epoch_table.list_epochs`; None when no epoch saw the place."""
+    """Place the epochs of one instrument and band, from `epoch_table.list_epochs`; None when no epoch saw the place.
+
+    Counts per second are shown in mCrab where the Crab's rate is known for every epoch shown.
+    """
     shown = [
         index
         for index, status in enumerate(rows["status"])
@@ -60,11 +63,17 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
     starts, stops = ([_number(rows, name, index) for index in shown] for name in ("tstart_mjd_tt", "tstop_mjd_tt"))
     margin = max(0.03 * (max(stops) - min(starts)), 0.5)
     first, last = min(starts) - margin, max(stops) + margin
-    tops = [_number(rows, "flux", i) + _number(rows, "flux_error", i) for i in shown]
-    tops += [_number(rows, "upper_limit", i) for i in shown if rows["status"][i] == LIMIT]
-    bottoms = [
-        _number(rows, "flux", i) - _number(rows, "flux_error", i) for i in shown if rows["status"][i] == DETECTION
-    ]
+    rates = [_number(rows, "crab_rate", index) for index in shown]
+    in_mcrab = all(math.isfinite(rate) for rate in rates)
+    factors = {index: 1000.0 / rate if in_mcrab else 1.0 for index, rate in zip(shown, rates, strict=True)}
+    unit = "mCrab" if in_mcrab else str(rows["unit"][shown[0]])
+
+    def value_of(name: str, index: int) -> float:
+        return factors[index] * _number(rows, name, index)
+
+    tops = [value_of("flux", i) + value_of("flux_error", i) for i in shown]
+    tops += [value_of("upper_limit", i) for i in shown if rows["status"][i] == LIMIT]
+    bottoms = [value_of("flux", i) - value_of("flux_error", i) for i in shown if rows["status"][i] == DETECTION]
     levels = nice_levels(min([0.0, *bottoms]), max(tops))
     low, high = levels[0], levels[-1]
 
@@ -76,10 +85,10 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
 
     marks = []
     for index in shown:
-        flux, error = _number(rows, "flux", index), _number(rows, "flux_error", index)
+        flux, error = value_of("flux", index), value_of("flux_error", index)
         start, stop = _number(rows, "tstart_mjd_tt", index), _number(rows, "tstop_mjd_tt", index)
         detection = rows["status"][index] == DETECTION
-        value = flux if detection else _number(rows, "upper_limit", index)
+        value = flux if detection else value_of("upper_limit", index)
         what = f"{value:.4g} ± {error:.2g}" if detection else f"< {value:.4g}"
         simulated = ", simulated" if rows["simulated"][index] else ""
         marks.append(
@@ -91,14 +100,13 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
                 place_y(flux + error),
                 place_y(flux - error),
                 detection,
-                f"epoch {rows['epoch'][index]}, {utc_iso_from_mjd_tt(start)[:10]}: {what} "
-                f"{rows['unit'][index]}{simulated}",
+                f"epoch {rows['epoch'][index]}, {utc_iso_from_mjd_tt(start)[:10]}: {what} {unit}{simulated}",
             )
         )
     return HistoryPlot(
         instrument,
         band,
-        str(rows["unit"][shown[0]]),
+        unit,
         tuple(marks),
         tuple(Tick(place_x(time), text) for time, text in date_ticks(first, last)),
         tuple(Tick(place_y(level), f"{level:g}") for level in levels),

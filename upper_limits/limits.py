@@ -15,9 +15,11 @@ from archive.errors import UsageError
 from upper_limits.flux import (
     CRABS,
     DEFAULT_CRAB,
+    ERG_PER_KEV,
     Crab,
     Model,
     PowerLaw,
+    absorbed_flux,
     crab_photon_flux,
     energy_flux_per_photon_flux,
 )
@@ -136,6 +138,7 @@ class Options:
     crab: Crab = field(default_factory=lambda: CRABS[DEFAULT_CRAB])
     flux_band_kev: tuple[float, float] | None = None
     preset: str = ""
+    nh_cm2: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,15 @@ def plan_conversion(band: BandTotals, options: Options) -> Conversion:
     photons = _photons_per_unit(band, options, native)
     if photons is None:
         return Conversion(math.nan, math.nan, wanted)
-    per_photon = energy_flux_per_photon_flux(options.model, native, wanted)
+    per_photon = energy_flux_per_photon_flux(options.model, native, wanted, options.nh_cm2)
     return Conversion(photons / one_mcrab, photons * per_photon, wanted)
+
+
+def erg_per_mcrab(band: BandTotals, options: Options) -> float:
+    """Energy flux, erg cm-2 s-1 in the band wanted, of a source that makes as many photons in the band as 1 mCrab."""
+    native = (band.energy_min_kev, band.energy_max_kev)
+    photons = 1e-3 * crab_photon_flux(options.crab, *native)
+    return photons * energy_flux_per_photon_flux(options.model, native, options.flux_band_kev or native, options.nh_cm2)
 
 
 def compute_rows(
@@ -212,7 +222,10 @@ def _photons_per_unit(band: BandTotals, options: Options, native: tuple[float, f
         if unit.is_equivalent("ph cm-2 s-1"):
             return _factor(unit, "ph cm-2 s-1")
         if unit.is_equivalent("erg cm-2 s-1"):
-            return _factor(unit, "erg cm-2 s-1") / energy_flux_per_photon_flux(options.model, native, native)
+            energy = ERG_PER_KEV * absorbed_flux(options.model, *native, options.nh_cm2, power=1)
+            return (
+                _factor(unit, "erg cm-2 s-1") * absorbed_flux(options.model, *native, options.nh_cm2, power=0) / energy
+            )
     except ValueError:
         pass
     return None
@@ -231,4 +244,8 @@ def model_facts(options: Options) -> dict[str, object]:
         "crab": {"name": options.crab.name, "spectrum": options.crab.description},
         "flux_band_kev": options.flux_band_kev,
         "preset": options.preset,
+        "absorption": {
+            "nh_cm2": options.nh_cm2,
+            "cross_section": "Morrison & McCammon 1983, ApJ 270, 119 (wabs); energy fluxes are unabsorbed",
+        },
     }

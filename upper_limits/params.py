@@ -12,6 +12,7 @@ import orjson
 
 from archive.errors import TooLargeError, UsageError
 from archive.times import mjd_tt_from_utc
+from upper_limits.absorption import MAX_NH_CM2
 from upper_limits.flux import (
     CRABS,
     DEFAULT_CRAB,
@@ -57,7 +58,19 @@ _MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in nam
 PARAMETERS = (
     *("ra", "dec", "position", "name", "healpix", "healpix_order", "instrument", "band"),
     *("confidence", "sigma", "sides", "preset", "threshold", "power"),
-    *("model", *_MODEL_PARAMETERS, "crab", "flux_band", "history", "t_min", "t_max", "version", "columns", "format"),
+    *(
+        "model",
+        *_MODEL_PARAMETERS,
+        "nh",
+        "crab",
+        "flux_band",
+        "history",
+        "t_min",
+        "t_max",
+        "version",
+        "columns",
+        "format",
+    ),
 )
 
 
@@ -148,7 +161,13 @@ def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
     crab = _single(parameters, "crab", DEFAULT_CRAB)
     if crab not in CRABS:
         raise UsageError(f"crab is {crab[:40]!r}; expected one of {', '.join(CRABS)}")
-    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], _flux_band(parameters), preset)
+    nh = _number(parameters, "nh", 0.0)
+    if not 0.0 <= nh <= MAX_NH_CM2:
+        raise UsageError(
+            f"nh is {nh!r}; expected atoms of hydrogen per cm2, 0 to {MAX_NH_CM2:.0e}, beyond which scattering counts"
+        )
+    band = _flux_band(parameters)
+    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], band, preset, nh)
 
 
 def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], Sequence[Target]]:

@@ -6,6 +6,7 @@ is made from them and from the spectra written out in the code.
 
 from collections.abc import Sequence
 
+from upper_limits.absorption import TABLE
 from upper_limits.flux import CRABS, Band, BlackBody, BrokenPowerLaw, Crab, CutoffPowerLaw, Model, PowerLaw
 from upper_limits.limits import Options
 from upper_limits.store import BandTotals
@@ -57,10 +58,28 @@ def python_snippet(url: str, options: Options, bands: Sequence[BandTotals]) -> s
         spectrum=spectrum_code(options.model),
         crab=crab_code(options.crab),
         map_crab=crab_code(of_map),
+        absorption=_ABSORPTION.format(nh=options.nh_cm2, table=",\n    ".join(map(repr, TABLE)))
+        if options.nh_cm2
+        else "",
+        seen="lambda E: spectrum(E) * transmission(E), native, EDGES" if options.nh_cm2 else "spectrum, native",
         wanted=f"({wanted[0]!r}, {wanted[1]!r})" if wanted else 'row["energy_min_kev"], row["energy_max_kev"]',
     )
 
 
+_ABSORPTION = """\
+TABLE = [  # Morrison & McCammon 1983, ApJ 270, 119: upper edge in keV, c0, c1, c2
+    {table},
+]
+EDGES = [row[0] for row in TABLE]
+
+
+def transmission(E):  # share that comes through {nh!r} atoms of hydrogen per cm2
+    inside = min(E, 10.0)
+    c0, c1, c2 = next(row[1:] for row in TABLE if inside <= row[0])
+    return exp(-{nh!r} * 1e-24 * (c0 + c1 * inside + c2 * inside**2) / E**3)
+
+
+"""
 _CODE = """\
 import json
 import urllib.request
@@ -77,7 +96,7 @@ def spectrum(E):  # assumed, photons cm-2 s-1 keV-1, any scale
     return {spectrum}
 
 
-def crab(E):  # 1 Crab of the table
+{absorption}def crab(E):  # 1 Crab of the table
     return {crab}
 
 
@@ -85,15 +104,16 @@ def map_crab(E):  # 1 Crab of maps in mCrab
     return {map_crab}
 
 
-def integral(density, band):
-    return quad(density, *band, epsabs=0, epsrel=1e-10)[0]
+def integral(density, band, edges=()):
+    inner = [edge for edge in edges if band[0] < edge < band[1]]
+    return quad(density, *band, epsabs=0, epsrel=1e-10, points=inner or None)[0]
 
 
 def factors(row):
     \"\"\"mCrab and erg cm-2 s-1 for one unit of the map.\"\"\"
     native = row["energy_min_kev"], row["energy_max_kev"]
     wanted = {wanted}
-    energy = ERG_PER_KEV * integral(lambda E: E * spectrum(E), wanted) / integral(spectrum, native)
+    energy = ERG_PER_KEV * integral(lambda E: E * spectrum(E), wanted) / integral({seen})
     photons = {{"mcrab": 1e-3 * integral(map_crab, native), "ph cm-2 s-1": 1.0, "ph/cm2/s": 1.0}}[row["unit"].lower()]
     return photons / (1e-3 * integral(crab, native)), photons * energy
 

@@ -91,6 +91,10 @@ def test_every_epoch_is_listed_with_what_it_was_computed_from(client, history):
         assert row["upper_limit"] == pytest.approx(float(bayesian_upper_limit(row["flux"], error, confidence=0.95)))
         assert (row["status"], row["unit"], row["simulated"]) == ("detection", "ct/s", True)
         assert row["exposure_s"] > 0
+        assert (row["crab_epoch"], row["crab_rate"]) == (row["epoch"], pytest.approx(row["flux"], rel=1e-3))
+        assert row["upper_limit_mcrab"] == pytest.approx(1000 * row["upper_limit"] / row["crab_rate"])
+        assert row["upper_limit_erg"] > 0
+    assert "crab_rate" in answer["formula"]["mcrab"]
     (mean,) = answer["combined"]
     weights = [1 / row["flux_error"] ** 2 for row in answer["results"]]
     fluxes = [row["flux"] for row in answer["results"]]
@@ -228,6 +232,7 @@ def test_the_page_plots_the_epochs_and_links_their_numbers(client, history):
     assert text.count("epoch 000") == 3
     assert ", simulated</title>" in text
     assert "3 epochs: mean" in text
+    assert ">mCrab</text>" in text
     link = re.search(r'href="([^"]*history=1[^"]*)">JSON', text)[1]
     answer = json.loads(client.get(link).getvalue())
     assert len(answer["results"]) == 3

@@ -67,6 +67,7 @@ MODELS = (
     {"model": "cutoffpl", "index": "1.2", "cutoff_kev": "50"},
     {"model": "bbody", "kt_kev": "8"},
     {"model": "grbm", "alpha": "-1", "beta": "-2.3", "epeak_kev": "60"},
+    {"nh": "2e23", "flux_band": "3-10"},
 )
 
 
