@@ -5,6 +5,7 @@ from django.urls import path
 from archive.website.views import (
     basket,
     feeds,
+    gallery,
     home,
     mission,
     observations,
@@ -36,8 +37,10 @@ urlpatterns = [
     path("bursts/<str:name>", mission.burst, name="burst"),
     path("irem", mission.irem, name="irem"),
     path("timeline", timeline.timeline, name="timeline"),
+    path("gallery", gallery.gallery, name="gallery"),
     path("products/", products.product_list, name="products"),
     path("products/<str:product_id>", products.product, name="product"),
+    path("products/<str:product_id>/provenance.json", gallery.provenance, name="product-provenance"),
     path("products/<str:product_id>/points", products.product_points, name="product-points"),
     path("products/<str:product_id>/points.csv", products.product_csv, name="product-csv"),
     path("products/<str:product_id>/files/<str:file_name>", products.product_file, name="product-file"),

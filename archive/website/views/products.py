@@ -3,15 +3,15 @@
 import csv
 from collections.abc import Iterator, Mapping
 
-from django.db.models import Count, F, FloatField, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.conf import settings
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from archive.api.points import SERIES_KINDS, Table, find_product, product_files, product_table
 from archive.errors import NotFoundError
-from archive.models import EnergyBand, Instrument, Product, Source
+from archive.models import EnergyBand, Instrument, Product, ProductFile, Source
 from archive.selectors import current_release, current_rows, within_cone
 from archive.website import adql
 from archive.website.downloads import send_stored_file
@@ -19,10 +19,11 @@ from archive.website.facet_cubes import read_cube, sum_cells
 from archive.website.paging import read_size, take_page
 from archive.website.request_values import read_choice, read_cone, read_text, read_whole
 from archive.website.searches import SEARCHES
+from archive.website.workflow import read_notes, read_workflow
 
 SORTS = {
-    "id": "product_id", "-id": "-product_id", "time": "start_order", "-time": "-start_order",
-    "exposure": "exposure_order", "-exposure": "-exposure_order", "target": "target_name", "-target": "-target_name",
+    "id": "product_id", "-id": "-product_id", "time": "tstart_mjd_tt", "-time": "-tstart_mjd_tt",
+    "exposure": "exposure_s", "-exposure": "-exposure_s", "target": "target_name", "-target": "-target_name",
 }  # fmt: skip
 TABLE_ROWS = 200
 
@@ -47,12 +48,8 @@ def product_list(request: HttpRequest) -> HttpResponse:
         rows = within_cone(rows.filter(x__isnull=False), cone.ra, cone.dec, cone.radius_deg)
         conditions.append(adql.cone_condition(cone))
     total, facets = _count(rows, chosen, everywhere=not target and cone is None)
-    ordered = rows.annotate(
-        start_order=Coalesce(F("tstart_mjd_tt"), Value(0.0), output_field=FloatField()),
-        exposure_order=Coalesce(F("exposure_s"), Value(-1.0), output_field=FloatField()),
-    )
     page = take_page(
-        ordered,
+        rows.defer("metadata", "footprint"),
         order=SORTS[sort],
         key="product_id",
         mark=params.get("page", ""),
@@ -102,6 +99,7 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
     row = find_product(product_id)
     files = product_files(product_id)
     address = adql.select("integral.product_files", [adql.equals("product_id", product_id)])
+    science = next((file for file in files if file.role == ProductFile.Role.SCIENCE), None)
     context = {
         "section": "products",
         "product": row,
@@ -111,6 +109,9 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
         "is_spectrum": row.kind == Product.Kind.SPECTRUM,
         "metadata": sorted(row.metadata.items()),
         "source": current_rows(Source).filter(source_id=row.source_id).first() if row.source_id else None,
+        "workflow": read_workflow(row, files, settings.PUBLIC_URL),
+        "notes": read_notes(science) if science else None,
+        "has_file": science is not None,
         "total_bytes": sum(file.size_bytes for file in files),
         "pyvo": adql.pyvo_code(address),
     }
