@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,10 +14,20 @@ from archive.errors import ArchiveError
 # Commands, named like their app, that load Django's models when they need them: it takes as long as exporting a map.
 LOADS_MODELS_ITSELF = frozenset({"hips"})
 
+# What a team does on its own machine: no archive, hence no secret to keep for one.
+LOCAL = frozenset({("delivery", "init"), ("delivery", "pack"), ("delivery", "validate")})
+
+
+def run() -> int:
+    """Run the command line of the program; the entry point of what pip installs."""
+    return main(sys.argv[1:])
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a management command and return the exit code; `--traceback` shows a developer where it failed."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
+    if tuple(arguments[:2]) in LOCAL:
+        os.environ.setdefault("ARCHIPELAGO_SECRET_KEY", secrets.token_urlsafe())
     try:
         # Reading the settings can fail already, and only here is that told in one sentence.
         from django.conf import settings  # noqa: PLC0415
@@ -100,4 +111,4 @@ def _log_bug(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())
