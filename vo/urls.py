@@ -17,6 +17,7 @@ urlpatterns = [
     path("datalink/package", datalink.package, name="datalink-package"),
     path("datalink/capabilities", datalink.capabilities, name="datalink-capabilities"),
     path("votable/<str:product_id>", products.votable, name="product-votable"),
+    path("preview/<str:product_id>", products.preview, name="product-preview"),
     path("scs/<str:name>", scs.cone, name="scs"),
     path("scs/<str:name>/capabilities", scs.capabilities, name="scs-capabilities"),
     path("mmoda/", include("vo.mmoda.urls")),

@@ -1,6 +1,7 @@
 """Products and the files they are made of."""
 
 from django.db import models
+from django.db.models.fields.json import KT
 
 from archive.models.release import Released, head_of
 
@@ -90,6 +91,9 @@ class Product(Released):
             models.Index(fields=("kind", "product_id"), name="archive_product_kind"),
             models.Index(fields=("instrument", "product_id"), name="archive_product_instrument"),
             models.Index(fields=("product_id",), name="archive_product_product_id"),
+            # All that is held of a science window.
+            models.Index(KT("metadata__scw_id"), name="archive_product_scw_id"),
+            models.Index(fields=("epoch",), name="archive_product_epoch"),
         )
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
 """An archive with just what astroquery's own remote tests for ISLA ask for; the files are made up."""
 
+import pytest
+
 from archive.identifiers import normalize_name
 from tests.support import fits_files
 from tests.support.archive_rows import deliver
@@ -9,6 +11,14 @@ SMC_X_1 = ("J011705.1-732636", "SMC X-1", 19.27144, -73.44333)
 GALACTIC = ("J174537.0-290107", "1A 1742-289", 266.40417, -29.01861)
 EPOCH, MOSAIC_EPOCH = "0745_06340000001", "0727_88601650001"
 SCW = "008100430010"
+DID = "ivo://archipelago.invalid/integral?"
+
+
+@pytest.fixture
+def isla_products(tmp_path, request):
+    """Publish the archive for a test that says ``usefixtures``."""
+    request.getfixturevalue("transactional_db")
+    return fill(tmp_path)
 
 
 def fill(directory):

@@ -13,6 +13,9 @@ from archive.identifiers import publisher_did
 from archive.models import Observation, Product, ProductFile, ScienceWindow
 from archive.selectors import current_rows
 from vo.datalink.descriptors import soda_descriptor
+from vo.datalink.relations import Relation, find_relations
+from vo.datalink.sets import WindowSet, find_sets
+from vo.products.preview import can_preview
 from vo.soda.offers import inputs_of, limits_of
 
 COLLECTION = "integral"
@@ -87,13 +90,18 @@ def find_links(identifiers: Sequence[str]) -> Iterator[Link]:
     wanted = ("product_id", "role", "file_name", "media_type", "size_bytes")
     for file in current_rows(ProductFile).filter(product_id__in=products).order_by().only(*wanted):
         files.setdefault(file.product_id, []).append(file)
-    known = _known_origins(products.values())
-    gone = _withdrawn(set(ids.values()) - set(products))
+    sets = find_sets(set(ids.values()) - set(products))
+    known = _known_origins(products.values(), sets.values())
+    gone = _withdrawn(set(ids.values()) - set(products) - set(sets))
+    relations = find_relations(tuple(products.values()))
     for identifier, product_id in ids.items():
         product = products.get(product_id)
         if product is not None:
             yield from _product_links(identifier, product, files.get(product_id, []), known)
+            yield from _related_links(identifier, relations[product_id])
             yield from _cutout_links(identifier, product, alone=len(ids) == 1)
+        elif product_id in sets:
+            yield from _set_links(identifier, sets[product_id], known)
         elif product_id in gone:
             yield Link(identifier, error_message=f"NotFoundFault: withdrawn with release {gone[product_id]}")
         else:
@@ -113,9 +121,9 @@ def _withdrawn(product_ids: Iterable[str]) -> dict[str, str]:
     return dict(ended)
 
 
-def _known_origins(products: Iterable[Product]) -> set[str]:
+def _known_origins(products: Iterable[Product], sets: Iterable[WindowSet] = ()) -> set[str]:
     """Return the addresses, below our own, of the observations and science windows that products were made from."""
-    origins = [_origins(product) for product in products]
+    origins = [_origins(product) for product in products] + [("", one.scw_id) for one in sets]
     observations = {obs_id for obs_id, _ in origins if obs_id}
     windows = {scw_id for _, scw_id in origins if scw_id}
     found = current_rows(Observation).filter(obs_id__in=observations).values_list("obs_id", flat=True)
@@ -128,6 +136,51 @@ def _known_origins(products: Iterable[Product]) -> set[str]:
 
 def _origins(product: Product) -> tuple[str, str]:
     return product.obs_id, str(product.metadata.get("scw_id") or "")
+
+
+def _set_links(identifier: str, window: WindowSet, known: set[str]) -> Iterator[Link]:
+    """Yield the links of all that is held of an instrument in a science window: one tar, and each of its products."""
+    first = window.products[0]
+    simulated = "; simulated, not measured" if first.simulated else ""
+    what = f"{len(window.products)} products of {window.instrument} in science window {window.scw_id}"
+    yield Link(
+        identifier,
+        access_url=f"{settings.PUBLIC_URL}/datalink/package?{urlencode({'ID': identifier})}",
+        description=f"{what}, with their SHA-256 digests{simulated}",
+        content_type="application/x-tar",
+    )
+    for product in window.products:
+        is_data = product.kind == Product.Kind.EVENT_LIST
+        reason = "events" if is_data else "made from the science window"
+        yield _related_link(identifier, Relation("#this" if is_data else "#derivation", reason, product))
+    if f"scw/{window.scw_id}" in known:
+        yield Link(
+            identifier,
+            access_url=f"{settings.PUBLIC_URL}/scw/{window.scw_id}",
+            description="Page of the science window",
+            semantics="#documentation",
+            content_type="text/html",
+        )
+
+
+def _related_links(identifier: str, relations: Iterable[Relation]) -> Iterator[Link]:
+    for relation in relations:
+        yield _related_link(identifier, relation)
+
+
+def _related_link(identifier: str, relation: Relation) -> Link:
+    """Return the link to another product: to its own links document, which has its files and responses."""
+    product = relation.product
+    more = f"; {relation.more} more are not listed" if relation.more else ""
+    simulated = "; simulated, not measured" if product.simulated else ""
+    return Link(
+        identifier,
+        access_url=f"{settings.PUBLIC_URL}/datalink/links?{urlencode({'ID': did_of(product.product_id)})}",
+        description=f"{product.title} ({relation.reason}{more}){simulated}",
+        semantics=relation.semantics,
+        content_type="application/x-votable+xml;content=datalink",
+        content_qualifier=_QUALIFIERS.get(product.kind, ""),
+    )
 
 
 def _cutout_links(identifier: str, product: Product, *, alone: bool) -> Iterator[Link]:
@@ -183,6 +236,14 @@ def _product_links(identifier: str, product: Product, files: list[ProductFile], 
             content_type="application/x-votable+xml",
             content_qualifier=_QUALIFIERS.get(product.kind, ""),
             local_semantics="#votable",
+        )
+    if files and can_preview(product):
+        yield Link(
+            identifier,
+            access_url=f"{settings.PUBLIC_URL}/preview/{quote(product.product_id)}",
+            description=f"Picture of {product.title}{simulated}",
+            semantics="#preview",
+            content_type="image/png",
         )
     obs_id, scw_id = _origins(product)
     for path in (f"observations/{obs_id}", f"scw/{scw_id}"):

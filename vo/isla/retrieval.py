@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
+from django.db.models.fields.json import KT
+
 from archive.bundles import Member
 from archive.errors import NotFoundError, TooLargeError, UsageError
 from archive.identifiers import parse_obs_id, parse_scw_id
@@ -161,7 +163,7 @@ def _science_windows(parameters: Parameters, query_string: str) -> Package:
         case _:
             observations = current_rows(Observation).filter(proposal_id__in=values).values("obs_id")
             ids = windows.filter(obs_id__in=observations).values_list("scw_id", flat=True)
-    products = current_rows(Product).filter(metadata__scw_id__in=sorted(set(ids)))
+    products = current_rows(Product).annotate(scw=KT("metadata__scw_id")).filter(scw__in=sorted(set(ids)))
     members = pack(products)
     if not members:
         raise NotFoundError(

@@ -1,4 +1,4 @@
-"""HTTP door of the products as VOTable."""
+"""HTTP doors of the products as VOTable, and of their pictures."""
 
 import hashlib
 
@@ -8,11 +8,12 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags, quote_etag
 from django.views.decorators.http import require_safe
 
-from archive.api.points import SERIES_KINDS, find_product, read_product_series, read_product_spectrum
+from archive.api.points import SERIES_KINDS, find_product, product_files, read_product_series, read_product_spectrum
 from archive.errors import NotFoundError, UsageError
 from archive.models import Product
 from vo.datalink.services import did_of
 from vo.products.document import CONTENT_TYPE
+from vo.products.preview import draw_preview
 from vo.products.spectrum import write_spectrum
 from vo.products.timeseries import write_light_curves
 from vo.tap.responses import protocol_view
@@ -41,6 +42,22 @@ def votable(request: HttpRequest, product_id: str) -> HttpResponseBase:
     else:
         response = StreamingHttpResponse(content, content_type=CONTENT_TYPE)
         response["Content-Disposition"] = f'attachment; filename="{_plain(product_id)}.vot"'
+    response["ETag"] = etag
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@protocol_view
+@require_safe
+def preview(request: HttpRequest, product_id: str) -> HttpResponse:
+    """Send the picture of a product as PNG."""
+    product = find_product(product_id)
+    digests = "".join(file.sha256 for file in product_files(product_id))
+    etag = quote_etag(hashlib.sha256(f"preview 1 {product.title} {digests}".encode()).hexdigest()[:24])
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(draw_preview(product), content_type="image/png")
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     return response

@@ -6,22 +6,21 @@ import re
 import shutil
 import subprocess
 import tarfile
+from urllib.parse import unquote
 
 import pytest
 import pyvo
 from astropy.io.votable import parse_single_table
+from PIL import Image
 
-from tests.support import isla_archive
+from tests.support.archive_rows import deliver
+from tests.support.isla_archive import DID, EPOCH, SCW, SMC_X_1
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
-
-DID = "ivo://archipelago.invalid/integral?"
-
-
-@pytest.fixture(autouse=True)
-def archive(tmp_path, request):
-    request.getfixturevalue("transactional_db")
-    return isla_archive.fill(tmp_path)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("vo.urls"),
+    pytest.mark.usefixtures("isla_products"),
+]
 
 
 def links(client, *ids, method="post"):
@@ -34,14 +33,86 @@ def links(client, *ids, method="post"):
 def test_a_spectrum_is_linked_with_its_responses(client):
     table = links(client, DID + "smc_spectrum", method="get")
     assert list(table["semantics"]) == [
-        "#this", "#calibration", "#calibration", "#this", "#documentation", "#package", "#documentation"
+        "#this", "#calibration", "#calibration", "#this", "#preview", "#documentation", "#package", "#documentation",
+        "#coderived",
     ]  # fmt: skip
-    assert list(table["local_semantics"])[1:5] == ["#arf", "#rmf", "#votable", "#provenance"]
+    assert list(table["local_semantics"])[1:6] == ["#arf", "#rmf", "#votable", "", "#provenance"]
     assert [word.rpartition("#")[2] for word in table["content_qualifier"][1:3]] == ["arf", "rmf"]
     assert table["content_type"][3] == "application/x-votable+xml"
     assert table["content_qualifier"][0] == "#spectrum"
     assert table["content_length"][0] > 2000
     assert str(table["content_length"].unit) == "byte"
+
+
+def related(table, product_id):
+    """Links of a product to others: semantics and the id of the other."""
+    rows = table[table["ID"] == DID + product_id]
+    leads = [(row["semantics"], unquote(row["access_url"]).partition(f"/datalink/links?ID={DID}")[2]) for row in rows]
+    return [(word, other) for word, other in leads if other]
+
+
+def test_products_made_of_one_another_or_of_the_same_data_are_linked(client):
+    from archive.models import Product
+
+    place = {"instrument": "isgri", "epoch": EPOCH}
+    deliver("another mosaic", Product, [{"product_id": "mosaic.smc", "title": "m", "kind": "mosaic", **place}])
+    series = {"kind": "long_timeseries", "source_id": SMC_X_1[0], "title": "Long", **place, "epoch": ""}
+    inputs = {"metadata": {"inputs": ["SMC_series.fits", "not_here.fits.gz"]}}
+    deliver("long", Product, [{"product_id": "smc_long", **series, **inputs}])
+    table = links(client, *(DID + name for name in ("scw_events", "scw_image", "smc_series", "smc_long", "mosaic.smc")))
+    assert related(table, "scw_events") == [("#derivation", "scw_image")]
+    assert related(table, "scw_image") == [("#progenitor", "scw_events")]
+    assert related(table, "smc_series") == [
+        ("#coderived", "mosaic.smc"), ("#coderived", "smc_spectrum"), ("#derivation", "smc_long")
+    ]  # fmt: skip
+    assert related(table, "smc_long") == [("#progenitor", "smc_series")]
+    assert related(table, "mosaic.smc") == []  # its field has many sources
+
+
+def test_many_related_products_are_counted_not_listed(client, monkeypatch):
+    from archive.models import Product
+
+    monkeypatch.setattr("vo.datalink.relations.MOST_OF_A_KIND", 2)
+    made = {"title": "Image", "kind": "scw_image", "instrument": "isgri", "metadata": {"scw_id": SCW}}
+    deliver("images", Product, [{"product_id": f"scw_image_{i}", **made} for i in range(4)])
+    table = links(client, DID + "scw_events")
+    assert [other for _, other in related(table, "scw_events")] == ["scw_image", "scw_image_0"]
+    assert "3 more are not listed" in list(table["description"])[-1]
+
+
+def test_a_set_of_a_science_window_is_a_tar_of_its_products(client):
+    name = DID + f"scw:{SCW}:isgri"
+    table = links(client, name)
+    assert list(table["semantics"]) == ["#this", "#this", "#derivation", "#documentation"]
+    assert related(table, f"scw:{SCW}:isgri") == [("#this", "scw_events"), ("#derivation", "scw_image")]
+    response = client.get("/datalink/package", {"ID": name})
+    with tarfile.open(fileobj=io.BytesIO(response.getvalue())) as tar:
+        assert tar.getnames() == ["SHA256SUMS", "scw_events/same.fits", "scw_image/same.fits"]
+    for other in (f"scw:{SCW}:spi", "scw:999999999990:isgri", "scw:1:isgri"):
+        (error,) = links(client, DID + other)["error_message"]
+        assert error.startswith("NotFoundFault: ")
+        assert client.get("/datalink/package", {"ID": DID + other}).status_code == 404
+
+
+def test_products_have_a_picture(client):
+    from archive.models import Delivery, Product
+
+    seen = {}
+    for name in ("mosaic.28", "smc_series", "smc_spectrum"):
+        response = client.get(f"/preview/{name}")
+        assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+        picture = Image.open(io.BytesIO(response.content))
+        picture.load()
+        assert len(picture.convert("RGB").getcolors(1_000_000)) >= 3
+        seen[name] = response.content
+        again = client.get(f"/preview/{name}", headers={"If-None-Match": response["ETag"]})
+        assert again.status_code == 304
+    Delivery.objects.update(simulated=True)
+    Product.objects.update(simulated=True)
+    for name, real in seen.items():
+        assert client.get(f"/preview/{name}").content != real
+    assert client.get("/preview/scw_events").status_code == 400
+    assert client.get("/preview/nope").status_code == 404
 
 
 def test_rows_of_an_id_stand_together_in_the_order_asked_and_errors_are_rows(client):
@@ -151,15 +222,21 @@ def test_stilts_finds_nothing_but_words_newer_than_its_list(live_server, setting
         pytest.skip("STILTS is not installed (Debian package stilts)")
     settings.PUBLIC_URL = live_server.url
     address = f"{live_server.url}/datalink/links?ID=smc_spectrum"
-    for other in ("mosaic.28", "smc_series", "nope", "mosaic.28&ID=smc_series&ID=nope"):
+    newer = ("'package'", "'documentation'", "'coderived'")
+    for other in (
+        "mosaic.28",
+        "smc_series",
+        "scw_events",
+        f"scw:{SCW}:isgri",
+        "nope",
+        "mosaic.28&ID=smc_series&ID=nope",
+    ):
         lint = [stilts, "datalinklint", f"votable={live_server.url}/datalink/links?ID={other}"]
         report = subprocess.run(lint, capture_output=True, text=True, check=False).stdout
         errors = [line for line in report.splitlines() if line.startswith(("E-", "W-"))]
-        assert all("'package'" in line or "'documentation'" in line for line in errors), report
+        assert all(any(word in line for word in newer) for line in errors), report
     run = subprocess.run([stilts, "datalinklint", f"votable={address}"], capture_output=True, text=True, check=False)
     found = [line for line in run.stdout.splitlines() if line.startswith(("E-", "W-"))]
-    # STILTS 3.4 carries a copy of the vocabulary from before these two terms.
-    assert all(
-        "Unknown predicate 'package'" in line or "Unknown predicate 'documentation'" in line for line in found
-    ), run.stdout
-    assert "rows checked: 7" in run.stdout
+    # STILTS 3.4 carries a copy of the vocabulary from before these terms (coderived: VEP-005 of the IVOA).
+    assert all(any(f"Unknown predicate {word}" in line for word in newer) for line in found), run.stdout
+    assert "rows checked: 9" in run.stdout

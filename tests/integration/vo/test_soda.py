@@ -12,18 +12,15 @@ from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.wcs import WCS, FITSFixedWarning
 
-from tests.support import fits_files, isla_archive
+from tests.support import fits_files
 from tests.support.closing_session import closing_session
+from tests.support.isla_archive import DID
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
-
-DID = "ivo://archipelago.invalid/integral?"
-
-
-@pytest.fixture(autouse=True)
-def archive(tmp_path, request):
-    request.getfixturevalue("transactional_db")
-    return isla_archive.fill(tmp_path)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("vo.urls"),
+    pytest.mark.usefixtures("isla_products"),
+]
 
 
 def cut(client, product_id, **parameters):
