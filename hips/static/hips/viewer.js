@@ -166,7 +166,7 @@ function showCoverage() {
     coverage = null;
   }
   if (controls.elements.coverage.checked) {
-    coverage = A.MOCFromURL(`${rootOf(config.sequence[stepShown]?.id ?? shown.id)}/Moc.fits`, { name: "coverage", color: "#7fb4ff", lineWidth: 2, opacity: 0.2 });
+    coverage = A.MOCFromURL(`${rootOf(config.sequence[stepShown]?.id ?? shown.id)}/Moc.fits`, { name: "coverage", color: "#7fd0ff", lineWidth: 2, perimeter: true });
     aladin.addMOC(coverage);
   }
 }
