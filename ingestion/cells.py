@@ -19,6 +19,9 @@ from archive.times import MISSION_START_MJD_TT, MISSION_STOP_MJD_TT
 
 MAX_ROWS = 2_000_000
 MAX_FINDINGS_PER_RULE = 20
+LIMIT_SIGNS = "<>\u2264\u2265"
+LIMIT_TEXT = "a limit is written into a column of measurements"
+LIMIT_FIX = "Write the bare number, and mark it as a limit in the column of flags."
 _MISSING = {"", "nan", "-", "--", "xxxx", "null", "none", "n/a"}
 
 
@@ -92,6 +95,9 @@ class Line:
         try:
             number = float(value)
         except ValueError:
+            if value[0] in LIMIT_SIGNS:
+                self.fail("LIMIT-TEXT", LIMIT_TEXT, column, found=repr(value), expected="a number", fix=LIMIT_FIX)
+                return None
             self.fail("CELL-NUMBER", "the cell is not a number", column, found=repr(value), expected="a number")
             return None
         if not math.isfinite(number):
@@ -329,6 +335,8 @@ def fits_table(file: FitsFile, extname: str, columns: dict[str, str]) -> FitsTab
     for name, wanted in columns.items():
         kind, _, unit = wanted.partition(" ")
         values = hdu.data[name]
+        if kind == "number" and values.dtype.kind in "SU":
+            _refuse_limits(values, label, name)
         if values.dtype.kind not in kinds[kind] or (kind != "text" and values.ndim != 1):
             raise refuse(
                 "COLUMN-TYPE",
@@ -352,6 +360,15 @@ def fits_table(file: FitsFile, extname: str, columns: dict[str, str]) -> FitsTab
                 fix=f"Convert to {unit or 'a number without unit'}.",
             )
     return FitsTable(label, hdu.header, hdu.data, units)
+
+
+def _refuse_limits(values: Any, label: str, name: str) -> None:
+    row = next((row for row, value in enumerate(values, start=1) if str(value).strip()[:1] in tuple(LIMIT_SIGNS)), None)
+    if row is not None:
+        found = repr(str(values[row - 1]).strip())[:60]
+        raise refuse(
+            "LIMIT-TEXT", LIMIT_TEXT, hdu=label, row=row, column=name, found=found, expected="a number", fix=LIMIT_FIX
+        )
 
 
 def optional_number(value: float) -> float | None:

@@ -9,7 +9,7 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,8 +31,8 @@ _NOT_RULES = {
     "rehearsal_run.py",
 }
 # Functions that make findings: position of the code; its severity stands behind it, or is always error.
-_MAKERS = {"Finding": 0, "add": 0, "refuse": 0, "fail": 0, "_wrong": 0, "_note": 1, "require_hdu": 2}
-_ALWAYS_ERROR = {"refuse", "fail", "_wrong", "_note", "require_hdu"}
+_MAKERS = {"Finding": 0, "add": 0, "refuse": 0, "fail": 0, "_wrong": 0, "note_rows": 2, "require_hdu": 2}
+_ALWAYS_ERROR = {"refuse", "fail", "_wrong", "note_rows", "require_hdu"}
 _OUTSIDE = {"require_hdu": "no HDU is of this class"}  # says its message itself
 
 
@@ -59,7 +59,7 @@ def rules_sha256() -> str:
     """Return the digest of the rules' source, which a report carries: equal digest, equal verdict."""
     lines = (
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(_ROOT).as_posix()}\n"
-        for path in rule_sources()
+        for path in (*rule_sources(), *sorted((_ROOT / "ingestion/profiles").glob("*.yaml")))
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -88,8 +88,9 @@ def collect_rules() -> tuple[Rule, ...]:
 
 def _findings_in(tree: ast.Module) -> Iterator[tuple[str, set[str], list[str], list[str]]]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    constants = _assigned_texts(tree.body)
     for function in functions:
-        texts = _assigned_texts(function)
+        texts = [*constants, *_assigned_texts(list(ast.walk(function)))]
         for node in ast.walk(function):
             if not isinstance(node, ast.Call):
                 continue
@@ -112,9 +113,9 @@ Assigned = list[tuple[str, int, list[str]]]
 """Local names with the line of an assignment and the texts assigned."""
 
 
-def _assigned_texts(function: ast.FunctionDef) -> Assigned:
+def _assigned_texts(nodes: Iterable[ast.AST]) -> Assigned:
     assigned: Assigned = []
-    for node in ast.walk(function):
+    for node in nodes:
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:

@@ -103,6 +103,7 @@ _UNITS = {
     "": "",
     "sigma": "",
 }
+_VOUNITS = frozenset(_UNITS.values())
 
 
 def text(header: fits.Header, keyword: str) -> str | None:
@@ -148,7 +149,8 @@ def vounit(spelling: str | None) -> str | None:
     >>> vounit("counts/sec"), vounit("no units"), vounit("furlong")
     ('ct/s', '', None)
     """
-    return _UNITS.get(re.sub(r"\s+", " ", (spelling or "").strip()).lower())
+    stripped = re.sub(r"\s+", " ", (spelling or "").strip())
+    return stripped if stripped in _VOUNITS else _UNITS.get(stripped.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,18 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 
-def _note(
-    bad: BoolArray, rule: str, message: str, column: str, label: str, findings: Findings, values: Any, expected: str
+def note_rows(
+    findings: Findings,
+    bad: BoolArray,
+    rule: str,
+    message: str,
+    *,
+    place: tuple[str, str],
+    found: Any,
+    expected: str,
+    fix: str = "",
 ) -> BoolArray:
+    """Note the first of the bad rows as an error; `place` is HDU and column, `found` has one value a row."""
     rows = np.flatnonzero(bad)
     if len(rows):
         first = int(rows[0])
@@ -28,11 +37,12 @@ def _note(
             rule,
             "error",
             message + more,
-            hdu=label,
+            hdu=place[0],
             row=first + 1,
-            column=column,
-            found=str(values[first]),
+            column=place[1],
+            found=str(found[first]),
             expected=expected,
+            fix=fix,
             count=len(rows),
         )
     return bad
@@ -45,30 +55,28 @@ def check_range(
     bad = ~((values >= low) & (values <= high))
     if missing:
         bad &= ~np.isnan(values)
-    return _note(
+    return note_rows(
+        findings,
         bad,
         "CELL-RANGE",
         "the number is missing or out of range",
-        column,
-        label,
-        findings,
-        values,
-        f"{low:g} to {high:g}",
+        place=(label, column),
+        found=values,
+        expected=f"{low:g} to {high:g}",
     )
 
 
 def check_in_mission(mjd_tt: FloatArray, column: str, label: str, findings: Findings) -> BoolArray:
     """Check that times (MJD TT) lie in the mission."""
     bad = ~((mjd_tt >= MISSION_START_MJD_TT) & (mjd_tt <= MISSION_STOP_MJD_TT))
-    return _note(
+    return note_rows(
+        findings,
         bad,
         "TIME-MISSION",
         "the time is outside the mission",
-        column,
-        label,
-        findings,
-        mjd_tt,
-        f"MJD(TT) {MISSION_START_MJD_TT:g} to {MISSION_STOP_MJD_TT:g}",
+        place=(label, column),
+        found=mjd_tt,
+        expected=f"MJD(TT) {MISSION_START_MJD_TT:g} to {MISSION_STOP_MJD_TT:g}",
     )
 
 
@@ -77,15 +85,14 @@ def check_order(
 ) -> BoolArray:
     """Check that each interval ends after it starts and is not longer than `longest_d` days."""
     length = stop - start
-    return _note(
+    return note_rows(
+        findings,
         ~((length > 0) & (length <= longest_d)),
         "TIME-ORDER",
         "the interval does not end after it starts, or lasts too long",
-        column,
-        label,
-        findings,
-        length,
-        f"0 to {longest_d:g} d",
+        place=(label, column),
+        found=length,
+        expected=f"0 to {longest_d:g} d",
     )
 
 
@@ -107,15 +114,14 @@ def check_ids(
 
 def check_filled(texts: list[str], column: str, label: str, findings: Findings) -> BoolArray:
     """Check that texts are not blank."""
-    return _note(
+    return note_rows(
+        findings,
         np.array([not text for text in texts], dtype=bool),
         "CELL-MISSING",
         "the value is missing",
-        column,
-        label,
-        findings,
-        texts,
-        "text",
+        place=(label, column),
+        found=texts,
+        expected="text",
     )
 
 

@@ -10,8 +10,9 @@ from archive.errors import UsageError
 from archive.formats import headers
 from archive.formats.container import open_fits
 from archive.times import mjd_tt_from_ijd, mjd_tt_from_mjd_utc
-from ingestion.cells import Findings, FitsTable, Line, csv_lines, fits_table
+from ingestion.cells import Findings, FitsTable, Line, csv_lines
 from ingestion.content import Content, Probe
+from ingestion.profiles.catalogues import catalogue_format, limit_confidence, read_catalogue_table, read_flux
 from ingestion.profiles.checks import check_filled, check_in_mission, check_range, clean_rows
 from ingestion.profiles.utc import mjd_utc_from_iso
 from ingestion.rows import GrbRow, IbisRow, JemxRow, OmcRow
@@ -23,44 +24,27 @@ IBIS_NAME, JEMX_NAME, GRB_NAME, OMC_NAME, IBAS_NAME = (
     "omc_catalogue",
     "ibas_bursts",
 )
-_EXTNAME = {
-    IBIS_NAME: "IBIS-SURVEY-CAT",
-    JEMX_NAME: "JEMX-SURVEY-CAT",
-    GRB_NAME: "SPI-GRB-CAT",
-    OMC_NAME: "OMC-SRC-CAT",
-}
-_SURVEY = {
-    "NAME": "text",
-    "SOURCE_ID": "text",
-    "RA_OBJ": "number deg",
-    "DEC_OBJ": "number deg",
-    "ERR_RAD": "number deg",
-    "CLASS": "text",
-    "SIGNIF": "number",
-    "EXPOSURE": "number s",
-    "VARIABLE": "logical",
-}
 _BANDS = {IBIS_NAME: ("17_60", "20_40", "40_60", "60_100"), JEMX_NAME: ("3_10", "10_25")}
 
 
 def recognise_ibis(probe: Probe) -> bool:
     """Say whether there is an IBIS-SURVEY-CAT table."""
-    return probe.has_hdu(_EXTNAME[IBIS_NAME])
+    return probe.has_hdu(catalogue_format(IBIS_NAME).extname)
 
 
 def recognise_jemx(probe: Probe) -> bool:
     """Say whether there is a JEMX-SURVEY-CAT table."""
-    return probe.has_hdu(_EXTNAME[JEMX_NAME])
+    return probe.has_hdu(catalogue_format(JEMX_NAME).extname)
 
 
 def recognise_grb(probe: Probe) -> bool:
     """Say whether there is a SPI-GRB-CAT table."""
-    return probe.has_hdu(_EXTNAME[GRB_NAME])
+    return probe.has_hdu(catalogue_format(GRB_NAME).extname)
 
 
 def recognise_omc(probe: Probe) -> bool:
     """Say whether there is an OMC-SRC-CAT table."""
-    return probe.has_hdu(_EXTNAME[OMC_NAME])
+    return probe.has_hdu(catalogue_format(OMC_NAME).extname)
 
 
 def read_ibis(path: Path) -> Content:
@@ -76,10 +60,9 @@ def read_jemx(path: Path) -> Content:
 def _read_survey(path: Path, name: str, kind: type[IbisRow] | type[JemxRow]) -> Content:
     findings = Findings()
     bands = _BANDS[name]
-    wanted = {**_SURVEY, **{f"{what}_{band}": "number mCrab" for band in bands for what in ("FLUX", "ERR")}}
     with open_fits(path) as file:
         findings.extend(file.findings)
-        table = fits_table(file, _EXTNAME[name], wanted)
+        table = read_catalogue_table(file, name, findings)
         columns, bad = _common(table, findings)
         columns |= {
             "source_id": list(table.texts("SOURCE_ID")),
@@ -89,13 +72,11 @@ def _read_survey(path: Path, name: str, kind: type[IbisRow] | type[JemxRow]) -> 
             "variable": [bool(value) for value in table.data["VARIABLE"]],
         }
         for band in bands:
-            columns[f"flux_{band}_mcrab"], columns[f"flux_{band}_error_mcrab"] = (
-                _nullable(table, f"FLUX_{band}"),
-                _nullable(table, f"ERR_{band}"),
-            )
-            bad = bad | check_range(
-                table.numbers(f"ERR_{band}"), 0.0, np.inf, f"ERR_{band}", table.label, findings, missing=True
-            )
+            flux, error, limits, wrong = read_flux(table, name, f"FLUX_{band}", findings)
+            columns[f"flux_{band}_mcrab"], columns[f"flux_{band}_error_mcrab"] = flux, error
+            columns[f"flux_{band}_limit_flag"] = limits
+            bad = bad | wrong
+        columns["limit_confidence"] = [limit_confidence(table, name, findings)] * len(table)
         if kind is JemxRow:
             columns["rate_kind"] = ["measured"] * len(table)
         return Content(
@@ -140,44 +121,33 @@ def _nullable(table: FitsTable, name: str) -> list[Any]:
     return [None if np.isnan(value) else float(value) for value in table.numbers(name).tolist()]
 
 
-_GRB_COLUMNS = {
-    "NAME": "text",
-    "TRIGTIME": "number d",
-    "RA_OBJ": "number deg",
-    "DEC_OBJ": "number deg",
-    "ERR_RAD": "number deg",
-    "T90": "number s",
-    "PEAKFLUX": "number ph/(cm**2.s)",
-    "PEAKERR": "number ph/(cm**2.s)",
-    "FLUENCE": "number erg/cm**2",
-    "FLUENERR": "number erg/cm**2",
-    "PHOTINDX": "number",
-    "PHOTERR": "number",
-    "SWID": "text",
-}
-
-
 def read_grb(path: Path) -> Content:
     """Read a catalogue of bursts seen by SPI."""
     findings = Findings()
     with open_fits(path) as file:
         findings.extend(file.findings)
-        table = fits_table(file, _EXTNAME[GRB_NAME], _GRB_COLUMNS)
+        table = read_catalogue_table(file, GRB_NAME, findings)
         headers.time_scale(table.header)
         columns, bad = _common(table, findings)
         trigger = mjd_tt_from_ijd(table.numbers("TRIGTIME"))
         bad |= check_in_mission(trigger, "TRIGTIME", table.label, findings) | check_range(
             table.numbers("T90"), 0.0, 1e6, "T90", table.label, findings, missing=True
         )
+        peak, peak_error, peak_limits, wrong_peak = read_flux(table, GRB_NAME, "PEAKFLUX", findings)
+        fluence, fluence_error, fluence_limits, wrong_fluence = read_flux(table, GRB_NAME, "FLUENCE", findings)
+        bad |= wrong_peak | wrong_fluence
         columns |= {
             "instrument": ["spi"] * len(table),
             "trigger_mjd_tt": trigger.tolist(),
             "duration_s": _nullable(table, "T90"),
-            "peak_flux": _nullable(table, "PEAKFLUX"),
-            "peak_flux_error": _nullable(table, "PEAKERR"),
+            "peak_flux": peak,
+            "peak_flux_error": peak_error,
+            "peak_flux_limit_flag": peak_limits,
             "peak_flux_unit": ["ph/(cm**2.s)"] * len(table),
-            "fluence_20_200_erg_cm2": _nullable(table, "FLUENCE"),
-            "fluence_error_erg_cm2": _nullable(table, "FLUENERR"),
+            "fluence_20_200_erg_cm2": fluence,
+            "fluence_error_erg_cm2": fluence_error,
+            "fluence_limit_flag": fluence_limits,
+            "limit_confidence": [limit_confidence(table, GRB_NAME, findings)] * len(table),
             "photon_index": _nullable(table, "PHOTINDX"),
             "photon_index_error": _nullable(table, "PHOTERR"),
             "scw_id": list(table.texts("SWID")),
@@ -189,27 +159,12 @@ def read_grb(path: Path) -> Content:
         )
 
 
-_OMC_COLUMNS = {
-    "OMC_ID": "text",
-    "NAME": "text",
-    "SOURCE_ID": "text",
-    "RA_OBJ": "number deg",
-    "DEC_OBJ": "number deg",
-    "MAG_V": "number mag",
-    "MAG_MIN": "number mag",
-    "MAG_MAX": "number mag",
-    "PERIOD": "number d",
-    "VARTYPE": "text",
-    "N_POINTS": "number",
-}
-
-
 def read_omc(path: Path) -> Content:
     """Read a catalogue of optical sources."""
     findings = Findings()
     with open_fits(path) as file:
         findings.extend(file.findings)
-        table = fits_table(file, _EXTNAME[OMC_NAME], _OMC_COLUMNS)
+        table = read_catalogue_table(file, OMC_NAME, findings)
         columns, bad = _common(table, findings)
         bad |= check_range(table.numbers("MAG_V"), -2.0, 25.0, "MAG_V", table.label, findings, missing=True)
         columns |= {

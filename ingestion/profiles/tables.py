@@ -1,22 +1,19 @@
 """Tables of any contents that describe themselves: of the community, of papers, of other missions; and their ReadMe."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units
 from astropy.io import fits
-from astropy.io.votable.ucd import parse_ucd
 
 from archive.formats import headers
 from archive.formats.container import open_fits
 from archive.formats.findings import Finding, refuse
-from ingestion.cells import Findings, read_text
+from ingestion.cells import LIMIT_FIX, LIMIT_SIGNS, LIMIT_TEXT, Findings, read_text
 from ingestion.content import Content, Probe, ReadmePart, TableColumnFacts, TablePart
+from ingestion.profiles.meaning import is_ucd, unit_in_vounits
 
 NAME, README_NAME = "table", "cds_readme"
-_DIALECTS = ("vounit", "fits", "ogip", "cds")
 _POSITIONS = {"pos.eq.ra": (0.0, 360.0), "pos.eq.dec": (-90.0, 90.0)}
 
 
@@ -34,42 +31,6 @@ def recognise_readme(probe: Probe) -> bool:
 def read_readme(path: Path) -> Content:
     """Read a CDS ReadMe; the tables that it describes are read by it."""
     return Content(part=ReadmePart(read_text(path)))
-
-
-def unit_in_vounits(spelling: str) -> str | None:
-    """Return a unit in VOUnits 1.1 whatever dialect it is written in; None when none of them knows it.
-
-    Examples
-    --------
-    >>> unit_in_vounits("mW/m2"), unit_in_vounits("counts/s"), unit_in_vounits("furlong")
-    ('mW.m**-2', 'ct/s', None)
-    """
-    known = headers.vounit(spelling)
-    if known is not None:
-        return known
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", units.UnitsWarning)  # "erg is deprecated": the field uses it
-        for dialect in _DIALECTS:
-            try:
-                return units.Unit(spelling, format=dialect).to_string("vounit")
-            except (ValueError, TypeError):
-                continue
-    return None
-
-
-def is_ucd(text: str) -> bool:
-    """Say whether a text is a UCD1+ of words of the IVOA's list in a right order.
-
-    Examples
-    --------
-    >>> is_ucd("phot.flux;em.X-ray.hard"), is_ucd("phot.flux;flux.phot")
-    (True, False)
-    """
-    try:
-        _ = parse_ucd(text, check_controlled_vocabulary=True, has_colon=False)
-    except ValueError:
-        return False
-    return True
 
 
 def read(path: Path) -> Content:
@@ -91,6 +52,7 @@ def read(path: Path) -> Content:
         findings.extend(file.findings)
         facts = tuple(_column(hdu, number, label, findings) for number in range(1, len(hdu.columns) + 1))
         _check_positions(hdu, facts, label, findings)
+        _check_limits(hdu, facts, label, findings)
         part = TablePart(
             name=hdu.name,
             form=headers.text(hdu.header, "ARCFORM") or "FITS",
@@ -161,4 +123,27 @@ def _check_positions(
                         count=len(bad),
                     )
                 ]
+            )
+
+
+def _check_limits(hdu: fits.BinTableHDU, facts: tuple[TableColumnFacts, ...], label: str, findings: Findings) -> None:
+    """Say which columns of fluxes hold limits as text: nobody can plot them, and who strips the sign plots a value."""
+    for one in facts:
+        values = hdu.data[one.name]
+        if not one.ucd.startswith("phot.") or values.dtype.kind not in "SU":
+            continue
+        rows = [row for row, value in enumerate(values, start=1) if str(value).strip()[:1] in tuple(LIMIT_SIGNS)]
+        if rows:
+            found = repr(str(values[rows[0] - 1]).strip())[:60]
+            findings.add(
+                "LIMIT-TEXT",
+                "warning",
+                LIMIT_TEXT,
+                hdu=label,
+                row=rows[0],
+                column=one.name,
+                found=found,
+                expected="a column of numbers",
+                fix=LIMIT_FIX,
+                count=len(rows),
             )
