@@ -325,6 +325,9 @@ def _describe(
 
 def _is_healpix(path: Path) -> bool:
     try:
+        content = path.read_bytes()
+        if content.startswith(b"SIMPLE") and b"PIXTYPE" not in content:
+            return False  # an image: to open it takes much longer than this
         with fits.open(path, memmap=False) as file:
             tables = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU)]
             return any(str(table.header.get("PIXTYPE", "")).upper() == "HEALPIX" for table in tables)

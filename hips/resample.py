@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, maximum_filter1d, spline_filter
-from scipy.spatial import KDTree
+from scipy.ndimage import binary_dilation, spline_filter
 
 from archive.errors import UsageError
 from archive.healpix import pixel_centres, pixels_nested, unit_vector
@@ -22,6 +21,8 @@ Transform = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
 _BLOCK_BITS = 7
 _NODES = 9
+# Smaller pieces of a block are computed pixel by pixel.
+_LEAST_WIDTH = 32
 _PRECISION_PX = 0.01
 _STRIDE = 6
 _MARGIN = 3
@@ -29,7 +30,7 @@ _MARGIN = 3
 _ROUND_TRIP_PX = 0.05
 _REACH = 1.05  # see hips.footprints
 _BORDER_POINTS = 32
-_FILL_PX = 8
+_FILL_PX = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,31 +190,66 @@ class Sums:
         """Image coordinates of all the pixels of each block, row by row of the block.
 
         Projections are smooth, so they are computed at nodes and interpolated by a polynomial; where that is not good
-        to 0.01 pixel (edges of projections, kinks of HEALPix) every pixel is computed.
+        to 0.01 pixel (edges of projections, kinks of HEALPix) a block is divided, down to pieces of which every pixel
+        is computed.
         """
-        positions = tile_positions(self.width)
         first = np.asarray(cells, dtype=np.int64) << (2 * (self.order - self.block_order))
-        if self.width < 4 * _NODES:
-            for start in first:
-                yield to_pixel(*pixel_centres(self.order, start + positions.ravel()))
-            return
-        nodes, matrix = _interpolation(self.width)
-        checks = _check_points(self.width)
+        placed: list[list[_Piece]] = [[] for _ in cells]
+        # What is to do: first pixel, and block, row and column where it goes.
+        wanted, width = np.stack([first, np.arange(first.size), 0 * first, 0 * first], axis=1), self.width
+        while width >= _LEAST_WIDTH and len(wanted):
+            wanted = self._interpolate(wanted, width, to_pixel, placed)
+            width //= 2
+            # Nested numbers run down the rows first; see `tile_positions`.
+            steps = [(quarter * width**2, 0, quarter % 2 * width, quarter // 2 * width) for quarter in range(4)]
+            wanted = (wanted[:, None] + np.array(steps)).reshape(-1, 4)
+        if len(wanted):
+            numbers = wanted[:, 0, None] + tile_positions(width).ravel()
+            x, y = (part.reshape(-1, width, width) for part in to_pixel(*pixel_centres(self.order, numbers.ravel())))
+            for number, (_, block, row, column) in enumerate(wanted.tolist()):
+                placed[block].append(_Piece(row, column, width, None, (x[number], y[number])))
+        for pieces in placed:
+            plane = np.empty((2, self.width, self.width))
+            for piece in pieces:
+                piece.fill(plane)
+            yield plane[0].ravel(), plane[1].ravel()
+
+    def _interpolate(
+        self, wanted: NDArray[np.int64], width: int, to_pixel: Transform, placed: list[list[_Piece]]
+    ) -> NDArray[np.int64]:
+        """Place those pieces for which a polynomial does, and return the others."""
+        positions, checks = tile_positions(width), _check_points(width)
+        nodes, matrix = _interpolation(width)
         asked = np.concatenate([positions[np.ix_(nodes, nodes)].ravel(), positions[checks]])
-        # One call for all blocks: a call costs as much as a hundred positions.
-        known = [
-            part.reshape(first.size, asked.size)
-            for part in to_pixel(*pixel_centres(self.order, (first[:, None] + asked).ravel()))
-        ]
-        for number, start in enumerate(first):
-            grids = [matrix @ part[number, : _NODES**2].reshape(_NODES, _NODES) @ matrix.T for part in known]
-            far = [
-                np.abs(grid[checks] - part[number, _NODES**2 :]).max() for grid, part in zip(grids, known, strict=True)
-            ]
-            if far[0] < _PRECISION_PX and far[1] < _PRECISION_PX:
-                yield grids[0].ravel(), grids[1].ravel()
-            else:
-                yield to_pixel(*pixel_centres(self.order, start + positions.ravel()))
+        # One call for all pieces: a call costs as much as a hundred positions.
+        known = to_pixel(*pixel_centres(self.order, (wanted[:, 0, None] + asked).ravel()))
+        x, y = (part.reshape(len(wanted), asked.size) for part in known)
+        at_checks = (matrix[checks[0], :, None] * matrix[checks[1], None, :]).reshape(-1, _NODES**2)
+        good = np.ones(len(wanted), dtype=bool)
+        for part in (x, y):
+            good &= np.abs(part[:, : _NODES**2] @ at_checks.T - part[:, _NODES**2 :]).max(axis=1) < _PRECISION_PX
+        for number in np.flatnonzero(good).tolist():
+            _, block, row, column = wanted[number].tolist()
+            at_nodes = tuple(part[number, : _NODES**2].reshape(_NODES, _NODES) for part in (x, y))
+            placed[block].append(_Piece(row, column, width, matrix, at_nodes))
+        return wanted[~good]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Piece:
+    """Image coordinates of a square of a block: at its nodes, with the matrix to all its pixels, or at every pixel."""
+
+    row: int
+    column: int
+    width: int
+    matrix: FloatArray | None
+    values: tuple[FloatArray, ...]
+
+    def fill(self, plane: FloatArray) -> None:
+        """Write them where they belong in a block, (2, width, width)."""
+        place = slice(self.row, self.row + self.width), slice(self.column, self.column + self.width)
+        for out, values in zip(plane, self.values, strict=True):
+            out[place] = values if self.matrix is None else self.matrix @ values @ self.matrix.T
 
 
 def _divide(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -225,15 +261,17 @@ def _divide(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _blocks_near(order: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
     """Blocks that may touch any of these, and these."""
-    tree, vectors = _block_tree(order)
-    found = tree.query_ball_point(vectors[cells], min(2.0, 2 * _REACH / (1 << order)))
-    return np.unique(np.concatenate([np.asarray(part, dtype=np.int64) for part in found]))
+    vectors = _block_vectors(order)
+    cosine = 1 - min(2.0, 2 * _REACH / (1 << order)) ** 2 / 2
+    near = np.zeros(len(vectors), dtype=bool)
+    for start in range(0, cells.size, 64):
+        near |= (vectors @ vectors[cells[start : start + 64]].T > cosine).any(axis=1)
+    return np.flatnonzero(near)
 
 
 @lru_cache(maxsize=2)
-def _block_tree(order: int) -> tuple[Any, FloatArray]:
-    vectors = np.stack(unit_vector(*pixel_centres(order, np.arange(12 << (2 * order)))), axis=1)
-    return KDTree(vectors), vectors
+def _block_vectors(order: int) -> FloatArray:
+    return np.stack(unit_vector(*pixel_centres(order, np.arange(12 << (2 * order)))), axis=1)
 
 
 @lru_cache(maxsize=4)
@@ -295,13 +333,18 @@ class _Field:
         variance, exposure = (None if plane is None else _pad(plane) for plane in (image.variance, image.exposure))
         return cls(values, variance, exposure, _prefilter(image.values), solid)
 
-    def index(self, x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
-        """Flat index of whole coordinates; what lies outside, or nowhere, falls into the padding."""
+    def index(self, x: FloatArray, y: FloatArray, *, inside: bool = False) -> NDArray[np.intp]:
+        """Flat index of whole coordinates; what lies outside, or nowhere, falls into the padding.
+
+        `inside` says that there is nothing of the kind.
+        """
         rows, columns = self.values.shape
         with np.errstate(invalid="ignore"):  # NaN becomes some integer, which is then clipped into the padding
             column, row = x.astype(np.intp), y.astype(np.intp)
-        np.clip(column, -1, columns - 2 * _MARGIN, out=column)
-        np.clip(row, -1, rows - 2 * _MARGIN, out=row)
+        if not inside:
+            for place, size in ((column, columns), (row, rows)):
+                np.maximum(place, -1, out=place)
+                np.minimum(place, size - 2 * _MARGIN, out=place)
         row += _MARGIN
         row *= columns
         row += column
@@ -313,10 +356,10 @@ class _Field:
         return plane.ravel().take(self.index(np.floor(x + 0.5), np.floor(y + 0.5)))
 
     def bilinear(self, plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> FloatArray:
-        """Interpolate between four pixels; the nearest one where one of them is not observed."""
+        """Interpolate between four pixels at observed places; the nearest where one of them is not observed."""
         left, low = np.floor(x), np.floor(y)
         right, up = x - left, y - low
-        start, flat, columns = self.index(left, low), plane.ravel(), plane.shape[1]
+        start, flat, columns = self.index(left, low, inside=True), plane.ravel(), plane.shape[1]
         lower = flat[start] * (1 - right) + flat[start + 1] * right
         upper = flat[start + columns] * (1 - right) + flat[start + columns + 1] * right
         result = lower * (1 - up) + upper * up
@@ -326,9 +369,10 @@ class _Field:
         return result
 
     def spline(self, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-        """Interpolate by the spline; the nearest pixel where one of the four around a place is not observed."""
+        """Interpolate by the spline at observed places; the nearest pixel where one of the four around is not."""
         left, low = np.floor(x), np.floor(y)
-        start, flat, columns = self.index(left, low), self.coefficients.ravel(), self.coefficients.shape[1]
+        start, flat = self.index(left, low, inside=True), self.coefficients.ravel()
+        columns = self.coefficients.shape[1]
         across = _spline_weights((x - left).astype(np.float32))
         along = _spline_weights((y - low).astype(np.float32))
         result, line, term = (np.zeros(x.size, np.float32) for _ in range(3))
@@ -363,21 +407,30 @@ def _prefilter(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the nearest observed value to holes beside observed pixels, and 0 to the others.
+    """Give holes beside observed pixels the mean of their neighbours, layer by layer, and 0 to the others.
 
     The spline forgets by a factor 3.7 for each pixel, so what lies further than `_FILL_PX` away does not matter.
     """
-    seen = np.isfinite(values)
-    filled = np.where(seen, values, np.float32(0))
-    wide = np.pad(seen, 1)
-    inner = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
-    edge = np.argwhere(seen & ~inner)
-    near = maximum_filter1d(maximum_filter1d(seen.view(np.uint8), 2 * _FILL_PX + 1, axis=0), 2 * _FILL_PX + 1, axis=1)
-    holes = np.argwhere((near > 0) & ~seen)
-    if holes.size:
-        _, which = KDTree(edge).query(holes)
-        filled[tuple(holes.T)] = values[tuple(edge[which].T)]
-    return filled
+    seen = np.pad(np.isfinite(values), 1)
+    filled = np.zeros(seen.shape, np.float32)
+    np.copyto(filled[1:-1, 1:-1], values, where=seen[1:-1, 1:-1])
+    known, flat, width = seen.ravel(), filled.ravel(), seen.shape[1]
+    inside = np.zeros_like(seen)
+    inside[1:-1, 1:-1] = True
+    for _ in range(_FILL_PX):
+        near = np.zeros_like(known)
+        for step in (1, width):
+            near[step:] |= known[:-step]
+            near[:-step] |= known[step:]
+        near &= ~known
+        near &= inside.ravel()
+        (places,) = np.nonzero(near)
+        if not places.size:
+            break
+        neighbours = places + np.array([[-1], [1], [-width], [width]])
+        flat[places] = flat[neighbours].sum(axis=0) / known[neighbours].sum(axis=0)
+        known[places] = True
+    return filled[1:-1, 1:-1]
 
 
 def _spline_weights(part: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
