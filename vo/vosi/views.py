@@ -11,7 +11,13 @@ from archive.errors import ArchiveError, NotFoundError, UsageError
 from vo.tap import executor
 from vo.tap.responses import base_address, protocol_view
 from vo.tap.services import published_tables
-from vo.vosi.documents import availability_document, capabilities_document, table_document, tables_document
+from vo.vosi.documents import (
+    add_tapplus_flags,
+    availability_document,
+    capabilities_document,
+    table_document,
+    tables_document,
+)
 
 
 def _xml(request: HttpRequest, document: str) -> HttpResponse:
@@ -52,12 +58,20 @@ def availability(_request: HttpRequest) -> HttpResponseBase:
 @protocol_view
 @require_safe
 def tables(request: HttpRequest) -> HttpResponseBase:
-    """Every published table; detail=min leaves the columns out."""
+    """Every published table; detail=min leaves the columns out.
+
+    TapPlus names neither itself nor what it takes, unlike every validator, and gets an attribute of its own.
+    """
     detail = next((v for k, v in request.GET.items() if k.lower() == "detail"), "max").lower()
     if detail not in {"min", "max"}:
         msg = f"detail={detail[:40]!r} is not known; it is min or max"
         raise UsageError(msg)
-    return _xml(request, tables_document(published_tables(), columns=detail == "max"))
+    document = tables_document(published_tables(), columns=detail == "max")
+    if not request.headers.get("Accept") and not request.headers.get("User-Agent"):
+        document = add_tapplus_flags(document)
+    response = _xml(request, document)
+    response["Vary"] = "Accept, User-Agent"
+    return response
 
 
 @protocol_view

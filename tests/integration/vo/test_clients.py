@@ -2,9 +2,12 @@
 
 import pytest
 import pyvo
+from astropy.coordinates import SkyCoord
 from pyvo.dal import DALQueryError
 
+from tests.support import isla_archive
 from tests.support.archive_rows import deliver, random_sources
+from tests.support.closing_session import closing_session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("vo.urls")]
 # These clients leave their sockets to the garbage collector.
@@ -27,7 +30,6 @@ def sources():
 
 @pytest.mark.parametrize("base", ["/tap", "/tap/tap"])
 def test_pyvo_searches_a_cone(live_server, sources, base):
-    from astropy.coordinates import SkyCoord
 
     service = pyvo.dal.TAPService(live_server.url + base)
     result = service.search(
@@ -94,14 +96,55 @@ def test_astroquery_s_tapplus_runs_jobs(live_server, sources, worker):
 
 @UNCLOSED
 def test_esasky_finds_catalogues_and_sources(live_server, sources):
-    from astropy.coordinates import SkyCoord
     from astroquery.esasky import ESASkyClass
     from astroquery.utils.tap.core import TapPlus
 
     esasky = ESASkyClass(TapPlus(url=f"{live_server.url}/tap"))
     assert {"INTEGRAL", "INTEGRAL-ISDC", "INTEGRAL-IBIS"} <= set(esasky.list_catalogs())
-    assert esasky.list_maps() == ["INTEGRAL"]
+    assert sorted(esasky.list_maps()) == ["INTEGRAL", "INTEGRAL-IMAGES"]
+    assert esasky.list_spectra() == ["INTEGRAL"]
     place = SkyCoord(0.0, 0.0, unit="deg")
     found = esasky.query_region_catalogs(position=place, radius="2 deg", catalogs=["INTEGRAL"], row_limit=-1)[0]
     sky = SkyCoord([row["ra"] for row in sources], [row["dec"] for row in sources], unit="deg")
     assert len(found) == int((sky.separation(place).deg <= 2).sum()) > 0
+
+
+@UNCLOSED
+@pytest.mark.urls("archive.urls")
+def test_esasky_finds_and_fetches_observations_images_and_spectra(live_server, tmp_path, monkeypatch):
+    from astroquery.esasky import ESASkyClass
+    from astroquery.utils.tap.core import TapPlus
+    from django.db import transaction
+
+    from archive.models import Product
+    from archive.services import drop_published_tables, publish_tables
+
+    isla_archive.fill(tmp_path)
+    outline = "POLYGON ICRS 82.6 21.0 82.6 23.0 84.6 23.0 84.6 21.0"
+    Product.objects.filter(product_id="mosaic.28").update(footprint=outline, field_of_view_deg=3.0)
+    with transaction.atomic():  # the addresses in the views are those of this server
+        drop_published_tables()
+        publish_tables()
+    closing_session(monkeypatch)
+    esasky = ESASkyClass(TapPlus(url=f"{live_server.url}/tap"))
+    near = SkyCoord(82.5, 22.0, unit="deg")
+    (images,) = esasky.query_region_maps(near, "0.2 deg", missions=["INTEGRAL-IMAGES"])
+    assert list(images["product_id"]) == ["mosaic.28"]  # its outline reaches into the circle, its centre does not
+    assert esasky.query_region_maps(near, "0.05 deg", missions=["INTEGRAL-IMAGES"]) == []
+    (fits,) = esasky.get_images(
+        position=near, radius="0.2 deg", missions=["INTEGRAL-IMAGES"], download_dir=str(tmp_path)
+    )["INTEGRAL-IMAGES"]
+    with fits:
+        assert fits[1].header["IMATYPE"] == "INTENSITY"
+    (observations,) = esasky.query_region_maps(SkyCoord(83.6, 22.0, unit="deg"), "0.1 deg", missions=["INTEGRAL"])
+    assert sorted(observations["observation_id"]) == ["03200490001", "03200490002"]
+    (by_id,) = esasky.query_ids_maps(observation_ids=["03200490002"], missions=["INTEGRAL"])
+    assert list(by_id["target_name"]) == ["Crab"]
+    spectra = esasky.get_spectra(
+        position=SkyCoord(19.27, -73.44, unit="deg"),
+        radius="0.1 deg",
+        missions=["INTEGRAL"],
+        download_dir=str(tmp_path),
+    )
+    with spectra["INTEGRAL"][0] as spectrum:
+        assert spectrum[1].header["HDUCLAS1"] == "SPECTRUM"
