@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from archive.errors import NotFoundError, UsageError
-from archive.skymaps import MAX_ORDER, MapVersion, SkyMap, open_version, write_version
+from archive.skymaps import MANIFEST, MAX_ORDER, MapVersion, SkyMap, open_version, write_version
 from hips.export import Exported, export_survey
 from hips.healpix_files import read_healpix_file
 from hips.image_files import ImageFile, read_image_file
@@ -82,13 +83,12 @@ def build_hips(files: Sequence[Path], directory: Path, wish: Wish, *, report: Re
         raise UsageError("Name at least one FITS file to build a HiPS from.")
     if not _NAME.fullmatch(wish.name):
         raise UsageError(f"The name {wish.name[:60]!r} must be 1 to 40 of a-z 0-9 . _ -, first a letter or digit.")
-    name = f"{wish.name}-{_digest(files, wish)}"
+    name = _version_name(files, wish)
     try:
         version = open_version(directory / MAPS, name)
         report(f"the maps are there already ({name})")
     except NotFoundError:
-        for left in (directory / MAPS).glob(f".{name}.*"):  # from an interrupted build
-            shutil.rmtree(left)
+        _remove_leftovers(directory, name)
         version = write_version(directory / MAPS, name, make_maps(files, wish, report=report))
     return export_all(version, directory, report=report)
 
@@ -99,8 +99,9 @@ def make_part(files: Sequence[Path], directory: Path, wish: Wish, *, part: int, 
     Parts are every `parts`-th block of the sky, so each host reads all the images and resamples its share of them; no
     part needs another.
     """
-    path = _part_path(files, directory, wish, part, parts)
-    if path.exists():
+    name = _version_name(files, wish)
+    path = _part_path(directory, name, part, parts)
+    if path.exists() or _is_version(directory, name):
         return False
     if any(_is_healpix(name) for name in files):
         raise UsageError("HEALPix maps are not resampled, so there is nothing to divide: build without --jobs.")
@@ -119,26 +120,45 @@ def make_part(files: Sequence[Path], directory: Path, wish: Wish, *, part: int, 
 
 
 def parts_ready(files: Sequence[Path], directory: Path, wish: Wish, *, parts: int) -> bool:
-    """Whether every part of a divided build is there."""
-    return all(_part_path(files, directory, wish, part, parts).exists() for part in range(parts))
+    """Whether every part of a divided build is there, or has been joined to the maps already."""
+    name = _version_name(files, wish)
+    made = all(_part_path(directory, name, part, parts).exists() for part in range(parts))
+    return made or _is_version(directory, name)
 
 
 def finish_parts(
     files: Sequence[Path], directory: Path, wish: Wish, *, parts: int, report: Report
 ) -> dict[str, Exported]:
-    """Join the parts to maps and export them; nothing is done twice.
+    """Join the parts to maps, remove them and export the maps; nothing is done twice.
+
+    Two hosts may come here at the same time: one writes the maps, the other finds them.
 
     Raises
     ------
     UsageError
         If images overlap that have no variance, and the wish does not allow a plain mean.
     """
-    name = f"{wish.name}-{_digest(files, wish)}"
-    try:
-        version = open_version(directory / MAPS, name)
-    except NotFoundError:
-        version = write_version(directory / MAPS, name, _join_parts(files, directory, wish, parts))
+    name = _version_name(files, wish)
+    if not _is_version(directory, name):
+        try:
+            write_version(directory / MAPS, name, _join_parts(files, directory, wish, parts))
+        except (UsageError, OSError):
+            if not _is_version(directory, name):
+                raise
+    version = open_version(directory / MAPS, name)
+    _remove_leftovers(directory, name)
     return export_all(version, directory, report=report)
+
+
+def _is_version(directory: Path, name: str) -> bool:
+    return (directory / MAPS / name / MANIFEST).is_file()
+
+
+def _remove_leftovers(directory: Path, name: str) -> None:
+    """Remove the parts of maps that are whole, and what a killed build has left."""
+    for left in (directory / MAPS).glob(f".{name}.*"):
+        with suppress(FileNotFoundError):  # another host removes the same
+            shutil.rmtree(left)
 
 
 def _join_parts(
@@ -146,8 +166,9 @@ def _join_parts(
 ) -> Iterator[tuple[SkyMap, NDArray[np.float32]]]:
     sums: Sums | None = None
     facts: Summed | None = None
+    name = _version_name(files, wish)
     for part in range(parts):
-        with np.load(_part_path(files, directory, wish, part, parts), allow_pickle=False) as stored:
+        with np.load(_part_path(directory, name, part, parts), allow_pickle=False) as stored:
             own = Summed.from_json(json.loads(str(stored["facts"])))
             if sums is None or facts is None:
                 sums, facts = Sums(own.order), own
@@ -159,8 +180,8 @@ def _join_parts(
     yield from _maps_of_sums(files, wish, sums, facts)
 
 
-def _part_path(files: Sequence[Path], directory: Path, wish: Wish, part: int, parts: int) -> Path:
-    return directory / MAPS / f".{wish.name}-{_digest(files, wish)}.parts" / f"{part + 1}-of-{parts}.npz"
+def _part_path(directory: Path, name: str, part: int, parts: int) -> Path:
+    return directory / MAPS / f".{name}.parts" / f"{part + 1}-of-{parts}.npz"
 
 
 def export_all(version: MapVersion, directory: Path, *, report: Report) -> dict[str, Exported]:
@@ -335,8 +356,8 @@ def _is_healpix(path: Path) -> bool:
         raise UsageError(f"{path} is not a readable FITS file.") from error
 
 
-def _digest(files: Sequence[Path], wish: Wish) -> str:
-    """Short digest of all that the maps are made from."""
+def _version_name(files: Sequence[Path], wish: Wish) -> str:
+    """Name of the maps: the wish's, and a short digest of all that they are made from."""
     total = hashlib.sha256(json.dumps(dataclasses.asdict(wish), sort_keys=True).encode())
     for path in files:
         try:
@@ -344,4 +365,4 @@ def _digest(files: Sequence[Path], wish: Wish) -> str:
                 total.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    return total.hexdigest()[:12]
+    return f"{wish.name}-{total.hexdigest()[:12]}"

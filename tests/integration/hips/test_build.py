@@ -1,5 +1,10 @@
 """`archipelago hips build`: maps and images become complete HiPS; interrupted builds carry on."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -10,6 +15,7 @@ from hips import build
 from hips.build import Wish, build_hips
 from tests.unit.hips.test_resample import make_wcs, write_image
 
+ROOT = Path(__file__).parents[3]
 ENERGY = {"E_MIN": 20.0, "E_MAX": 40.0, "INSTRUME": "IBIS", "DETNAM": "ISGRI", "TSTART": 60000.0, "TSTOP": 60001.0}
 
 
@@ -134,7 +140,61 @@ def test_jobs_divide_the_sky_and_give_what_one_process_gives(mosaics, tmp_path):
             for where in (tmp_path / "one" / f"field-{quantity}", tmp_path / "many" / f"field-{quantity}")
         )
         assert one == many
+    assert not list((tmp_path / "many" / "maps").glob(".*")), "the parts are joined and gone"
     call_command("hips", "build", str(tmp_path / "many"), *map(str, mosaics), name="field", jobs=3)  # again: no harm
     while run_next_job():
         pass
     assert set(Job.objects.values_list("phase", flat=True)) == {Job.Phase.COMPLETED}
+    assert not list((tmp_path / "many" / "maps").glob(".*"))
+
+
+KILLED = """
+import pathlib, sys, time
+from hips.build import Wish, make_part
+
+out, *files = map(pathlib.Path, sys.argv[1:])
+
+def report(line):
+    if part == 1:
+        print("in the second part", flush=True)
+        time.sleep(600)
+
+for part in range(3):
+    make_part(files, out, Wish("field"), part=part, parts=3, report=report)
+"""
+
+
+def test_a_killed_part_leaves_the_others_for_the_next_run(mosaics, tmp_path):
+    wish, out = Wish("field"), tmp_path / "many"
+    command = [sys.executable, "-c", KILLED, str(out), *map(str, mosaics)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in the second part\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert [path.name for path in out.rglob("*.npz")] == ["1-of-3.npz"]
+    assert {path.name for path in out.iterdir()} == {"maps"}, "nothing is half-published"
+    made = [build.make_part(mosaics, out, wish, part=part, parts=3, report=str) for part in range(3)]
+    assert made == [False, True, True], "the finished part is kept"
+    assert build.parts_ready(mosaics, out, wish, parts=3)
+    done = build.finish_parts(mosaics, out, wish, parts=3, report=str)
+    assert all(result.written for result in done.values())
+    assert [path.name[:6] for path in (out / "maps").iterdir()] == ["field-"], "no parts are left"
+    assert not build.make_part(mosaics, out, wish, part=1, parts=3, report=str), "a job that runs again does no harm"
+    assert build.parts_ready(mosaics, out, wish, parts=3)
+
+
+def test_two_hosts_may_finish_at_once(mosaics, tmp_path, monkeypatch):
+    wish, out, join = Wish("field"), tmp_path / "many", build._join_parts
+    for part in range(2):
+        build.make_part(mosaics, out, wish, part=part, parts=2, report=str)
+
+    def overtaken(*args):
+        with monkeypatch.context() as context:
+            context.setattr(build, "_join_parts", join)
+            build.finish_parts(mosaics, out, wish, parts=2, report=str)
+        yield from join(*args)
+
+    monkeypatch.setattr(build, "_join_parts", overtaken)
+    done = build.finish_parts(mosaics, out, wish, parts=2, report=str)
+    assert not any(result.written for result in done.values()), "the other one has written everything"
