@@ -93,6 +93,7 @@ class ScienceWindow(Released):
         indexes = (
             models.Index(fields=("hpx",), name="archive_scw_hpx"),
             models.Index(fields=("tstart_mjd_tt",), name="archive_scw_tstart"),
+            models.Index(fields=("good_isgri_s", "scw_id"), name="archive_scw_by_good_time"),
             models.Index(fields=("scw_id",), name="archive_scw_scw_id"),
             models.Index(fields=("obs_id",), name="archive_scw_obs_id"),
             models.Index(fields=("revolution",), name="archive_scw_revolution"),

@@ -76,18 +76,30 @@ class Product(Released):
         ordering = ("product_id",)
         constraints = (head_of("product_id", name="archive_product_head"),)
         indexes = (
-            models.Index(fields=("hpx",), name="archive_product_hpx"),
+            # All that counting in a circle needs, so that a circle with tens of thousands of products reads no rows.
+            models.Index(
+                fields=("hpx",),
+                include=("x", "y", "z", "release_from", "release_to", "kind", "instrument", "band", "simulated"),
+                name="archive_product_hpx",
+            ),
             models.Index(
                 fields=("source_id", "kind", "instrument", "obs_id", "energy_min_kev"),
                 include=("delivery", "simulated", "release_from", "release_to"),
                 name="archive_product_of_source",
             ),
+            models.Index(
+                fields=("source_id", "kind", "tstart_mjd_tt", "product_id"), name="archive_product_source_time"
+            ),
             models.Index(fields=("obs_id",), name="archive_product_obs_id"),
             models.Index(fields=("revolution",), name="archive_product_revolution"),
-            # The orders of the search page that a million rows may be asked for.
-            models.Index(fields=("tstart_mjd_tt",), name="archive_product_tstart"),
-            models.Index(fields=("exposure_s",), name="archive_product_exposure"),
-            models.Index(fields=("target_name",), name="archive_product_target"),
+            # The orders of the search page that a million rows may be asked for; the id settles ties at any depth.
+            models.Index(fields=("tstart_mjd_tt", "product_id"), name="archive_product_by_start"),
+            models.Index(fields=("exposure_s", "product_id"), name="archive_product_by_exposure"),
+            models.Index(fields=("target_name", "product_id"), name="archive_product_by_target"),
+            models.Index(fields=("title", "product_id"), name="archive_product_by_title"),
+            models.Index(fields=("energy_min_kev", "product_id"), name="archive_product_by_energy"),
+            models.Index(fields=("ra", "product_id"), name="archive_product_by_ra"),
+            models.Index(fields=("dec", "product_id"), name="archive_product_by_dec"),
             models.Index(fields=("kind", "product_id"), name="archive_product_kind"),
             models.Index(fields=("instrument", "product_id"), name="archive_product_instrument"),
             models.Index(fields=("product_id",), name="archive_product_product_id"),

@@ -3,10 +3,12 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
+from django.db.models.lookups import GreaterThan, LessThan
 
 from archive.errors import UsageError
 
@@ -25,11 +27,11 @@ class Page(Generic[RowT]):
 
 
 def take_page(rows: QuerySet[RowT], *, order: str, key: str, mark: str = "", size: int = DEFAULT_SIZE) -> Page[RowT]:
-    """Cut one page out of a query.
+    """Cut one page out of a query; rows without a value in the column of the order come last.
 
     Parameters
     ----------
-    order : column to sort by, with `-` for descending; must hold no null
+    order : column to sort by, with `-` for descending
     key : unique column that settles ties, ascending in the direction of `order`
     mark : as given by `Page`; '' = first page
 
@@ -41,13 +43,21 @@ def take_page(rows: QuerySet[RowT], *, order: str, key: str, mark: str = "", siz
     column, descending = order.lstrip("-"), order.startswith("-")
     backwards, position = _read_mark(mark, order)
     ascending = descending == backwards
-    sign = "" if ascending else "-"
+    found: list[RowT] = []
+    # Each part is in the order of an index: the rows that have a value, and those that have none.
+    parts = (True,) if column == key else (False, True) if backwards else (True, False)
+    if position is not None and parts[0] != (position[0] is not None):
+        parts = parts[1:]
     try:
-        if position is not None:
-            compare = "gt" if ascending else "lt"
-            value, tie = position
-            rows = rows.filter(Q(**{f"{column}__{compare}": value}) | Q(**{column: value, f"{key}__{compare}": tie}))
-        found = list(rows.order_by(f"{sign}{column}", f"{sign}{key}")[: size + 1])
+        for number, has_value in enumerate(parts):
+            part = rows if column == key else rows.filter(**{f"{column}__isnull": not has_value})
+            terms = (column, key) if has_value else (key,)
+            if number == 0 and position is not None:
+                part = part.filter(_after(part, terms, position[-len(terms) :], up=ascending))
+            sign = "" if ascending else "-"
+            found += part.order_by(*(sign + name for name in terms))[: size + 1 - len(found)]
+            if len(found) > size:
+                break
     except (ValueError, TypeError) as error:
         raise _bad_mark(mark) from error
     more = len(found) > size
@@ -60,6 +70,17 @@ def take_page(rows: QuerySet[RowT], *, order: str, key: str, mark: str = "", siz
         _write_mark("a", found[-1], column, key, order) if found and has_next else "",
         _write_mark("b", found[0], column, key, order) if found and has_previous else "",
     )
+
+
+def _after(
+    rows: QuerySet[RowT], columns: Sequence[str], values: Sequence[object], *, up: bool
+) -> GreaterThan | LessThan:
+    """Compare rows of values, which an index on the columns answers at any depth."""
+    own = [F(name).resolve_expression(rows.query) for name in columns]
+    given = [Value(column.output_field.get_prep_value(value)) for column, value in zip(own, values, strict=True)]
+    compare = GreaterThan if up else LessThan
+    # The comparison is PostgreSQL's; the type is there because Django asks for one.
+    return compare(*(Func(*side, function="ROW", output_field=BooleanField()) for side in (own, given)))
 
 
 def read_size(text: str) -> int:
@@ -90,7 +111,8 @@ def _read_mark(mark: str, order: str) -> tuple[bool, tuple[object, object] | Non
         direction, marked_order, value, tie = content
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise _bad_mark(mark) from error
-    scalar = all(isinstance(part, str | int | float) and not isinstance(part, bool) for part in (value, tie))
+    known = (tie,) if value is None else (value, tie)
+    scalar = all(isinstance(part, str | int | float) and not isinstance(part, bool) for part in known)
     finite = all(abs(part) < 2**63 for part in (value, tie) if isinstance(part, int | float))
     clean = all("\x00" not in part for part in (value, tie) if isinstance(part, str))
     if direction not in {"a", "b"} or marked_order != order or not scalar or not finite or not clean:

@@ -6,6 +6,7 @@
 `fill` needs an archive that holds the simulated mission of 200,000 science windows; its rows are labelled simulated.
 """
 
+import base64
 import json
 import os
 import statistics
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -113,30 +114,75 @@ def measure(base: str) -> None:
     browse(base, pages)
 
 
+PAGES = (
+    "/", "/timeline", "/about", "/status", "/releases/", "/usage", "/tables/", "/sources/", "/sources/?sort=-products",
+    "/sources/?near=Crab&radius=20&sort=-flux", "/observations/", "/observations/?sort=-exposure", "/observations/?target=Crab",
+    "/revolutions/", "/products/", "/products/?sort=-time", "/products/?kind=spectrum&instrument=isgri", "/irem",
+    "/tables/integral.observations", "/tables/integral.observations?sort=-exposure_s",
+    "/tables/integral.science_windows", "/tables/integral.science_windows?sort=-tstart_mjd_tt",
+    "/tables/integral.science_windows?near=Crab&radius=10", "/tables/integral.science_windows?near=Crab&radius=10&sort=-good_isgri_s",
+    "/tables/integral.science_windows?tstart_mjd_tt=2010-01-01..2010-03-01",
+    "/tables/integral.products", "/tables/integral.products?sort=-exposure_s", "/tables/integral.products?sort=tstart_mjd_tt",
+    "/tables/integral.products?kind=spectrum&sort=-product_id", "/tables/integral.products?instrument=isgri&kind=light_curve",
+    "/tables/integral.products?near=Crab&radius=5", "/tables/integral.products?near=Crab&radius=5&sort=-product_id",
+    "/tables/integral.products?title=crab", "/tables/integral.product_files", "/tables/integral.sources?sort=-ra",
+    "/search?q=83.63+22.01", "/search?q=crb", "/search?q=2010-01-01", "/search/suggest?q=cy", "/quicklook?where=crab", "/sky",
+    "/sky/marks.json", "/upper-limits/?position=crab",
+)  # fmt: skip
+"""One of every kind of page and order that a reader may ask for."""
+
+
+def name_pages(first: Callable[[str], str]) -> list[str]:
+    """Pages of single things, those with the most rows; `first` gives the first value of a query."""
+    most = "SELECT source_id FROM integral.products WHERE source_id <> '' GROUP BY source_id ORDER BY COUNT(*) DESC"
+    source, window = first(most), first("SELECT scw_id FROM integral.science_windows ORDER BY scw_id DESC")
+    return [
+        f"/sources/{source}",
+        f"/sources/{source}/notebook.ipynb",
+        f"/sources/{source}/sky.png",
+        f"/observations/{first('SELECT obs_id FROM integral.observations ORDER BY obs_id DESC')}",
+        f"/scw/{window}",
+        f"/revolutions/{int(window[:4])}",
+        f"/proposals/{first('SELECT proposal_id FROM integral.observations ORDER BY obs_id DESC')}",
+        "/products/bench-0000007",
+        "/products/bench-0000007/points",
+    ]
+
+
+def deep_pages(first: Callable[[str], str]) -> list[str]:
+    """Pages from the middle and the end of a million rows, as their readers come to them: by the mark of a page."""
+    found = []
+    for table, key, columns in (
+        ("integral.products", "product_id", ("product_id", "tstart_mjd_tt", "exposure_s", "target_name", "ra")),
+        ("integral.science_windows", "scw_id", ("scw_id", "tstart_mjd_tt", "good_isgri_s")),
+    ):
+        middle = first(f"SELECT {key} FROM {table} WHERE {key} > '{MIDDLE[key]}' ORDER BY {key}")
+        for column in columns:
+            value = first(f"SELECT {column} FROM {table} WHERE {key} = '{middle}'")
+            number = column not in {key, "target_name"}
+            if value == "None":
+                continue
+            values = [float(value) if number else value] + ([middle] if column != key else [])
+            for sort in (column, f"-{column}"):
+                mark = json.dumps(["a", sort, *values], separators=(",", ":"))
+                found.append(
+                    f"/tables/{table}?sort={sort}&page={base64.urlsafe_b64encode(mark.encode()).decode().rstrip('=')}"
+                )
+    return found
+
+
+MIDDLE = {"product_id": "bench-0500000", "scw_id": "1200"}
+
+
 def find_pages(base: str) -> list[str]:
-    """One address for every kind of page, found by TAP: the source with most products, a window, deep pages."""
+    """One address for every kind of page, and the depths of the large tables, found by TAP."""
 
     def first(query: str) -> str:
         form = urllib.parse.urlencode({"LANG": "ADQL", "FORMAT": "json", "MAXREC": 1, "QUERY": query})
         with urllib.request.urlopen(f"{base}/tap/sync?{form}") as answer:
             return str(json.load(answer)["data"][0][0])
 
-    source = first(
-        "SELECT source_id FROM integral.products WHERE source_id <> '' GROUP BY source_id ORDER BY COUNT(*) DESC"
-    )
-    return [
-        "/",
-        f"/sources/{source}",
-        f"/observations/{first('SELECT obs_id FROM integral.observations ORDER BY obs_id DESC')}",
-        f"/scw/{first('SELECT scw_id FROM integral.science_windows ORDER BY scw_id DESC')}",
-        "/products/bench-0000007",
-        "/products/bench-0000007/points",
-        "/tables/integral.science_windows",
-        "/tables/integral.science_windows?near=Crab&radius=10",
-        "/tables/integral.products",
-        "/tables/integral.products?near=Crab&radius=5&sort=-product_id",
-        "/search?q=83.63+22.01",
-    ]
+    return [*name_pages(first), *PAGES, *deep_pages(first)]
 
 
 def browse(base: str, pages: list[str]) -> None:

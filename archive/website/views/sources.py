@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.db.models import Count, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, FloatField, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -119,23 +119,36 @@ def _annotated(rows: QuerySet[Source], *, counted: bool) -> QuerySet[Source]:
         rate=Subquery(reference.values("isgri_20_60_cps")[:1], output_field=FloatField()),
         rate_order=Coalesce(F("rate"), Value(-1.0), output_field=FloatField()),
     )
-    if not counted:
-        return rows
-    products = current_rows(Product).filter(source_id=OuterRef("source_id")).order_by()
-    counts = products.values("source_id").annotate(n=Count("id")).values("n")
-    return rows.annotate(product_count=Coalesce(Subquery(counts, output_field=IntegerField()), Value(0)))
+    return rows.annotate(product_count=_product_count()) if counted else rows
+
+
+def _product_count() -> Coalesce:
+    """Return the number of products of a source as an expression, out of the counts of the release."""
+    cells = _read_counts()
+    if cells is None:
+        products = current_rows(Product).filter(source_id=OuterRef("source_id")).order_by()
+        counts = products.values("source_id").annotate(n=Count("id")).values("n")
+        return Coalesce(Subquery(counts, output_field=IntegerField()), Value(0))
+    known = Value({str(source_id): n for source_id, n in cells.items()}, output_field=JSONField())
+    return Coalesce(
+        Cast(Func(known, F("source_id"), arg_joiner=" ->> ", template="(%(expressions)s)"), IntegerField()), Value(0)
+    )
+
+
+def _read_counts() -> dict[object, int] | None:
+    """Return the number of products of each source; None when the release keeps no such counts."""
+    release = current_release()
+    cells = read_cube(release, "integral.products", ("source_id",)) if release else ()
+    return None if cells is None else {values[0]: n for values, n in cells}
 
 
 def _attach_counts(rows: Iterable[Source]) -> None:
     """Give each source its number of products, out of the counts of the release."""
-    release = current_release()
-    cells = read_cube(release, "integral.products", ("source_id",)) if release else ()
-    if cells is None:
+    counts = _read_counts()
+    if counts is None:
         ids = [row.source_id for row in rows]
         grouped = current_rows(Product).filter(source_id__in=ids).order_by().values_list("source_id")
         counts = dict(grouped.annotate(n=Count("id")))
-    else:
-        counts = {values[0]: n for values, n in cells}
     for row in rows:
         vars(row)["product_count"] = counts.get(row.source_id, 0)
 

@@ -63,3 +63,44 @@ def test_filters_and_export_say_the_same(archive, client):
 def test_a_quote_in_a_filter_stays_a_quote_in_the_adql(archive, client):
     page = client.get("/observations/", {"target": "O'Neil"}).content.decode()
     assert "LIKE &#x27;%o&#x27;&#x27;neil%&#x27;" in page
+
+
+@pytest.mark.parametrize("order", ["tstart_mjd_tt", "-tstart_mjd_tt", "exposure_s", "product_id", "target_name"])
+def test_rows_without_a_value_come_last_and_none_is_lost_or_twice(archive, order):
+    from archive.models import Product
+    from archive.selectors import current_rows
+    from archive.website.paging import take_page
+
+    def page(mark, size=1):
+        return take_page(current_rows(Product), order=order, key="product_id", mark=mark, size=size)
+
+    everything = [row.product_id for row in page("", 1000).rows]
+    forwards, marks = [], [""]
+    while marks[-1] or not forwards:
+        found = page(marks[-1])
+        forwards += [row.product_id for row in found.rows]
+        marks.append(found.next_mark)
+    assert forwards == everything
+    assert len(everything) == Product.objects.count() >= 2
+    backwards, last = forwards[-1:], page(marks[-2])
+    while last.previous_mark:
+        last = page(last.previous_mark)
+        backwards += [row.product_id for row in last.rows]
+    assert backwards == everything[::-1]
+    known = [Product.objects.get(product_id=name).tstart_mjd_tt is not None for name in everything]
+    assert "tstart" not in order or known == sorted(known, reverse=True)
+
+
+def test_a_mark_with_a_value_of_another_kind_is_refused(archive):
+    import base64
+    import json
+
+    from archive.errors import UsageError
+    from archive.models import Product
+    from archive.selectors import current_rows
+    from archive.website.paging import take_page
+
+    for value in ("soon", [1], True):
+        mark = base64.urlsafe_b64encode(json.dumps(["a", "tstart_mjd_tt", value, "x"]).encode()).decode()
+        with pytest.raises(UsageError, match="is not a page of this list"):
+            take_page(current_rows(Product), order="tstart_mjd_tt", key="product_id", mark=mark)
