@@ -34,6 +34,8 @@ from archive.skymaps import FloatMap, SkyMap, write_version
 
 REFERENCE_DIRECTORY = Path(__file__).parent / "reference"
 BATCH_ROWS = 10_000
+MERGE_MEMORY = "256MB"
+"""Of a join or sort while rows are merged; one publication runs at a time."""
 MAX_NAMED_KEYS = 5
 OF_A_FIELD = (Product.Kind.MOSAIC, Product.Kind.SKY_MAP, Product.Kind.SCW_IMAGE)
 """Kinds of product that show a field: its name may be that of a source, but they belong to every source in it."""
@@ -83,6 +85,7 @@ class Publication:
         """
         columns = _data_columns(model)
         with _open_cursor() as cursor:
+            cursor.execute("SELECT set_config('work_mem', %s, true)", [MERGE_MEMORY])
             total = _stage(cursor, model, columns, rows)
             names = _merge_names(model, columns)
             values = {
@@ -141,17 +144,19 @@ class Publication:
             Source id by normalized name. A product keeps the delivery that brought it; its row before stays readable
             in the releases before.
         """
-        linked = 0
+        if not source_of:
+            return 0
         unlinked = Product.objects.filter(release_to=None, source_id="").exclude(target_name="")
-        for product in unlinked.exclude(kind__in=OF_A_FIELD):
-            source_id = source_of.get(normalize_name(product.target_name))
-            if not source_id:
-                continue
+        named = unlinked.exclude(kind__in=OF_A_FIELD).values_list("pk", "target_name")
+        found = ((pk, source_of.get(normalize_name(target), "")) for pk, target in named.iterator())
+        linked = 0
+        for pk, source_id in [one for one in found if one[1]]:
             linked += 1
+            product = Product.objects.get(pk=pk)
             if product.release_from == self.release:
-                Product.objects.filter(pk=product.pk).update(source_id=source_id)
+                Product.objects.filter(pk=pk).update(source_id=source_id)
                 continue
-            Product.objects.filter(pk=product.pk).update(release_to=self.release)
+            Product.objects.filter(pk=pk).update(release_to=self.release)
             product.pk, product.source_id, product.release_from = None, source_id, self.release
             product.save(force_insert=True)
         if linked:
@@ -407,19 +412,26 @@ def _execute(cursor: Cursor, statement: LiteralString, names: Mapping[str, sql.C
 
 
 def _stage(cursor: Cursor, model: type[Released], columns: tuple[str, ...], rows: Iterable[Row]) -> int:
-    """Copy the rows into the temporary table ``merge_stage``; return how many there were."""
+    """Copy the rows into the temporary table ``merge_stage``; return how many there were.
+
+    Values go over in the types of the columns, in binary: a number is not written out and read again, and a value of
+    another type is an error here, not a cast in the database.
+    """
     names = {"table": sql.Identifier(model._meta.db_table), "columns": _list(map(sql.Identifier, columns))}
     cursor.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE merge_stage ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
         ).format(**names)
     )
+    cursor.execute("SELECT * FROM merge_stage")
+    types = [column.type_code for column in cursor.description or ()]
     total = 0
     iterator = iter(rows)
-    statement = sql.SQL("COPY merge_stage ({columns}) FROM STDIN").format(**names)
+    statement = sql.SQL("COPY merge_stage ({columns}) FROM STDIN (FORMAT BINARY)").format(**names)
     while batch := list(islice(iterator, BATCH_ROWS)):
         # One COPY per batch: the connection is free while rows are drawn, so these may come from queries themselves.
         with cursor.copy(statement) as copy:
+            copy.set_types(types)
             for values in _complete_rows(model, columns, batch):
                 copy.write_row(values)
         total += len(batch)

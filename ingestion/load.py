@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from ingestion.rows import ProductRow, Row, SourceNameRow, SourceRow
 from ingestion.sources import KnownSource
 
 MAX_STORED_FINDINGS = 1000
+STORED_AT_ONCE = 1000
 
 MODELS: dict[str, type[models.Released]] = {
     "revolutions": models.Revolution,
@@ -103,9 +105,7 @@ def load_plan(plan: Plan, say: Callable[[str], None], *, conclude: Conclude | No
     maps_changed = False
     try:
         with open_publication(delivery=delivery, description=plan.description or plan.title) as publication:
-            say(f"storing {len(plan.product_files)} files")
-            for file in plan.product_files:
-                _store(file)
+            _store_files(plan.product_files, say)
             _load_rows(plan, publication, say)
             if plan.map_files:
                 say(f"loading {len(plan.map_files)} files of sky maps")
@@ -209,13 +209,24 @@ def _values(row: Row) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def _store(file: DiscoveredFile) -> None:
+def _store_files(files: Iterable[DiscoveredFile], say: Callable[[str], None]) -> None:
+    """Put files into the store, with their rows a batch at a time."""
+    remaining = iter(files)
+    done = 0
+    while batch := list(islice(remaining, STORED_AT_ONCE)):
+        say(f"storing files {done + 1} to {done + len(batch)}")
+        rows = [_store(file) for file in batch]
+        models.StoredFile.objects.bulk_create(rows, ignore_conflicts=True)
+        done += len(batch)
+
+
+def _store(file: DiscoveredFile) -> models.StoredFile:
     stored = store_file(file.path)
     if stored.sha256 != file.sha256:
         msg = f"{file.name} changed after it was checked; nothing was loaded; run the command again"
         raise StorageError(msg)
-    defaults = {"size_bytes": stored.size_bytes, "stored_at": datetime.now(UTC), "verified_at": datetime.now(UTC)}
-    models.StoredFile.objects.get_or_create(sha256=stored.sha256, defaults=defaults)
+    now = datetime.now(UTC)
+    return models.StoredFile(sha256=stored.sha256, size_bytes=stored.size_bytes, stored_at=now, verified_at=now)
 
 
 def _ensure_bands(plan: Plan) -> None:
