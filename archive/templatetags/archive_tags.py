@@ -109,6 +109,12 @@ def kiloseconds(seconds: float) -> str:
 
 
 @register.filter
+def tenfold(percent: float) -> str:
+    """Write a percentage as a place in a drawing of 1000 units."""
+    return f"{percent * 10.0:.1f}"
+
+
+@register.filter
 def hms(ra: float) -> str:
     """Write right ascension in degrees as hours, minutes and seconds."""
     return _sexagesimal(ra / 15.0 % 24.0, 2, 24)

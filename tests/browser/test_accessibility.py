@@ -19,7 +19,7 @@ PAGES = (
     "/tables/integral.science_windows?near=Crab&radius=20", "/basket", "/api/v1/docs", "/releases/", "/releases/diff",
     "/deliveries/", "/about", "/status", "/search?q=gal+184.6+-5.8", "/revolutions/", "/revolutions/46", "/sky", "/tap",
     "/hips/", "/upper-limits/", "/account/login", "/usage", "/feedback", "/no-such-page", "/quicklook?where=crab",
-    "/timeline", "/timeline?from=rev+46&to=rev+46", "/gallery",
+    "/timeline", "/timeline?from=rev+46&to=rev+46", "/gallery", "/omc/",
 )  # fmt: skip
 PHONE = {"viewport": {"width": 360, "height": 740}}
 

@@ -23,6 +23,7 @@ _PAGES = MappingProxyType(
         "product_id": "/products/{}",
         "revolution": "/revolutions/{}",
         "proposal_id": "/proposals/{}",
+        "omc_id": "/omc/{}",
         "delivery_id": "/deliveries/{}",
         "release": "/releases/{}",
     }
