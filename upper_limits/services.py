@@ -1,18 +1,30 @@
 """What the API, the pages and the command do: open the store, find the bands, resolve names, make rows."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from archive import selectors
 from archive.errors import ArchiveError, NotFoundError, StorageError, UnavailableError, UsageError
 from archive.website.query import PositionQuery, parse_query
 from upper_limits.binary import TextWidth, text_widths
-from upper_limits.limits import COLUMNS, FORMULA, Column, choose_columns, model_facts, plan_conversion
+from upper_limits.limits import (
+    COLUMNS,
+    FORMULA,
+    Column,
+    Options,
+    choose_columns,
+    compute_rows,
+    model_facts,
+    plan_conversion,
+)
 from upper_limits.params import LimitRequest
 from upper_limits.positions import Positions, Target, as_positions, check_positions, describe_problem
 from upper_limits.store import BandTotals, LimitStore, build_version, digest_maps, list_stores, open_store
@@ -20,6 +32,7 @@ from upper_limits.table import STATUSES, Arrays, Columns, Selection, make_arrays
 
 logger = logging.getLogger(__name__)
 
+FloatArray = NDArray[np.float64]
 CHUNK = 10_000
 """Positions computed at once: bounds the memory of any request."""
 
@@ -218,6 +231,66 @@ def describe(found: Answer) -> dict[str, object]:
         "position_count": len(found.targets),
         "row_count": len(found.targets) * sum(len(one.numbers) for one in found.selections),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class BandMap:
+    """One band of the current totals, and how limits from it are wanted."""
+
+    selection: Selection
+    options: Options
+    description: str
+
+
+def find_band(instrument: str, band: str, confidence: float) -> BandMap:
+    """Find the map of one instrument and band for limits in mCrab.
+
+    Raises
+    ------
+    UsageError
+        If there is no such instrument or band, or more than one map has it, or its unit is not that of a flux.
+    UnavailableError
+        If no limits can be served.
+    """
+    store, notices = find_store()
+    found = [
+        Selection(totals, [number])
+        for totals, numbers in choose_bands(store.totals, [instrument], [band])
+        for number in numbers
+    ]
+    if len(found) != 1:
+        raise UsageError(f"{instrument[:40]!r} {band[:40]!r} means {len(found)} maps; name one")
+    totals = found[0].totals
+    what = totals.bands[found[0].numbers[0]]
+    options = Options(confidence, confidence, "one")
+    if math.isnan(plan_conversion(what, options).to_mcrab):
+        raise UsageError(
+            f"the map of {totals.instrument} {what.band} keV is in {what.unit}, which is no part of a Crab"
+        )
+    said = [f"{totals.instrument} {what.band} keV", f"maps {store.map_version}", options.crab.name, *notices]
+    return BandMap(found[0], options, ", ".join(said + ["simulated"] * what.simulated))
+
+
+def limits_in_mcrab(found: BandMap, ra: FloatArray, dec: FloatArray) -> FloatArray:
+    """Upper limits at positions, mCrab, (n,).
+
+    Parameters
+    ----------
+    ra, dec : (n,), ICRS degrees
+
+    Returns
+    -------
+    (n,), mCrab
+        NaN outside the coverage, and where a position is not on the sky.
+    """
+    limits = np.full(len(ra), np.nan)
+    good = np.flatnonzero((ra >= 0.0) & (ra <= 360.0) & (np.abs(dec) <= 90.0))
+    for start in range(0, len(good), CHUNK):
+        some = good[start : start + CHUNK]
+        one = found.selection
+        rows = compute_rows(one.totals, one.numbers, ra[some] % 360.0, dec[some], found.options)
+        limits[some] = np.asarray(rows["upper_limit_mcrab"])[:, 0]
+    return limits
 
 
 def _open(name: str) -> LimitStore:

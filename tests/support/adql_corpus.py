@@ -103,6 +103,7 @@ ACCEPTED = [
     "SELECT ivo_interval_overlaps(t_min, t_max, 53000, 53100), revolution_of(t_min), ijd(t_min) FROM ivoa.obscore",
     "SELECT ivo_to_mjd(published_at), ivo_to_jd(published_at), ijd(published_at), revolution_of(published_at) FROM integral.releases",
     "SELECT ivo_normal_random(0, 1) FROM integral.sources",
+    "SELECT name, integral_ul('isgri', '20-40', ra, dec, 0.9987) AS ul FROM integral.sources",
     # as clients ask for metadata and data models
     "SELECT table_name, table_type, description FROM tap_schema.tables WHERE schema_name LIKE 'i%' ORDER BY table_index",
     "SELECT column_name, datatype, arraysize, xtype, \"size\", unit, ucd, utype, indexed, principal, std FROM tap_schema.columns WHERE table_name = 'ivoa.obscore'",

@@ -93,6 +93,14 @@ FUNCTIONS: Mapping[str, DeclaredFunction] = MappingProxyType(
             "Number of the revolution that an MJD in TT, or a TIMESTAMP in UTC, falls into: the last one that began "
             "before it. NULL before the first revolution and after the end of the last one of the current release.",
         ),
+        "INTEGRAL_UL": DeclaredFunction(
+            "integral_ul(instrument TEXT, band TEXT, ra DOUBLE PRECISION, dec DOUBLE PRECISION, "
+            "confidence DOUBLE PRECISION) -> DOUBLE PRECISION",
+            "Upper limit in mCrab (flat prior on flux >= 0, one-sided confidence) of a source at a position in ICRS "
+            "degrees, from the maps of the whole mission; NULL outside their coverage. For example "
+            "integral_ul('isgri', '20-40', ra, dec, 0.9987). Computed after the query: it can only be a column of the "
+            "outermost SELECT.",
+        ),
         "MOC": DeclaredFunction(
             "moc(cells TEXT) -> GEOMETRY",
             "A coverage as text, such as '4/30-33 38 5/172' (MOC 2.0 section 4.2.3), for CONTAINS(POINT(...), "

@@ -15,6 +15,7 @@ from vo.adql.errors import (
     UnknownColumnError,
     UnknownTableError,
 )
+from vo.adql.late import NAME, check_places
 from vo.adql.outputs import default_name, has_aggregate, named_item, ungrouped, unique_columns
 from vo.adql.resolved import (
     BOOLEAN,
@@ -109,6 +110,8 @@ class _Resolver:
         return f"t{self.aliases}"
 
     def resolve(self, query: Query) -> ResolvedQuery:
+        if NAME in self.text.upper():
+            check_places(query, self.error)
         for item in query.with_queries:
             if any(same_name(item.name, name.name) for name, _, _ in self.named):
                 msg = f"WITH names two queries {item.name.name}"

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from archive.healpix import HPX_ORDER, ipix_nested, pixel_centres
 from vo.adql.errors import ADQLError, TypeMismatchError, UnsupportedFeatureError
+from vo.adql.late import resolve_late
 from vo.adql.operands import constant_time, describe, need_number, need_text, text_meta
 from vo.adql.regions import as_shape, constant_number, constant_point, point_of, resolve_moc, rotated
 from vo.adql.resolved import (
@@ -46,6 +47,7 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "IVO_TO_MJD": ("time",),
         "IJD": ("date",),
         "REVOLUTION_OF": ("date",),
+        "INTEGRAL_UL": ("text", "text", "number", "number", "number"),
         "MOC": ("text",),
     }
 )
@@ -89,6 +91,8 @@ def resolve_user_function(  # noqa: C901, PLR0911  # one line for each function
             return point_of(Operation("IVO_EPOCH_PROP", values, POINT))
         case "IVO_NORMAL_RANDOM":
             return Operation(node.name, values, DOUBLE)
+        case "INTEGRAL_UL":
+            return resolve_late(node, values, scope)
         case "MOC":
             return _moc(node, values, scope)
         case _:

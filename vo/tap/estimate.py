@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from vo.adql.late import split_late
 from vo.adql.postgres import write_query
 from vo.tap import executor
 from vo.tap.executor import Run
@@ -38,7 +39,7 @@ def estimate_query(request: TapRequest) -> Estimate:
     ArchiveError
         If the query cannot be parsed, resolved or planned.
     """
-    resolved = resolve_text(request.query)
+    resolved, _ = split_late(resolve_text(request.query))
     inner = write_query(resolved, limit=request.maxrec + 1 if request.maxrec else 0)
     statement = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(inner)
     with executor.read_only_transaction(Run(ESTIMATE_PATIENCE_S)) as connection:

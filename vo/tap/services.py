@@ -15,6 +15,7 @@ from psycopg import sql
 
 from archive.errors import ArchiveError
 from archive.published import Table, load_optional_tables, load_tables
+from vo.adql.late import split_late
 from vo.adql.parser import parse_query
 from vo.adql.postgres import write_query, write_statement
 from vo.adql.resolved import OutputColumn, ResolvedQuery
@@ -27,6 +28,7 @@ from vo.tap.errors import QueryFailedError
 from vo.tap.executor import Flagged, Run
 from vo.tap.fits import write_fits
 from vo.tap.formats import find_format
+from vo.tap.late_limits import compute_late, describe_late, find_maps, late_rows
 from vo.tap.params import TapRequest
 from vo.tap.text_tables import write_ecsv, write_html
 from vo.tap.uploads import load_uploads, read_uploaded_tables
@@ -83,7 +85,7 @@ def translate_text(text: str, limit: int) -> tuple[ResolvedQuery, sql.Composed]:
 def _translate(text: str, limit: int, optional: tuple[str, ...]) -> tuple[ResolvedQuery, sql.Composed]:
     resolve = _resolve if len(text) <= MOST_KEPT_CHARACTERS else _resolve.__wrapped__
     resolved = resolve(text, optional)
-    return resolved, write_query(resolved, limit=limit)
+    return resolved, write_query(split_late(resolved)[0], limit=limit)
 
 
 def run_query(
@@ -109,18 +111,24 @@ def run_query(
         uploads = read_uploaded_tables(request.uploads, contents or {})
         tables = {**published_tables(), **(kept or {}), **{upload.table.name: upload.table for upload in uploads}}
         resolved = resolve_query(parse_query(request.query), tables, request.query)
-        statement = write_statement(resolved, limit=limit)
+        statement = write_statement(split_late(resolved)[0], limit=limit)
         inner = statement.text
         run = replace(run, prepare=_in_turn(run.prepare, lambda c: load_uploads(c, uploads, statement.covers)))
     elif kept:
         resolved = resolve_query(parse_query(request.query), {**published_tables(), **kept}, request.query)
-        inner = write_query(resolved, limit=limit)
+        inner = write_query(split_late(resolved)[0], limit=limit)
     else:
         resolved, inner = translate_text(request.query, limit)
+    columns = resolved.columns
+    if calls := split_late(resolved)[1]:
+        rows_of_query = inner
+        maps = find_maps(calls, request.query)
+        columns, inner = describe_late(columns, maps), late_rows(columns, maps)
+        run = replace(run, prepare=_in_turn(run.prepare, lambda c: compute_late(c, rows_of_query, maps)))
     write = _WRITERS[request.result_format.writer]
-    content = write(resolved.columns, inner, request, run)
+    content = write(columns, inner, request, run)
     first = next(content)
-    return Result(resolved.columns, _continue(first, content))
+    return Result(columns, _continue(first, content))
 
 
 def _in_turn(*actions: Callable[[psycopg.Connection], None] | None) -> Callable[[psycopg.Connection], None]:

@@ -14,6 +14,7 @@ from tests.support.adql_corpus import ACCEPTED
 from tests.support.adql_generator import query
 from tests.support.archive_rows import deliver, random_sources
 from vo.adql.errors import ADQLError
+from vo.adql.late import split_late
 from vo.adql.parser import parse_query
 from vo.adql.postgres import write_query
 from vo.adql.resolver import resolve_query
@@ -48,7 +49,7 @@ def connection(db):
 
 def execute(connection, text, tree=None):
     """Run a query as TAP does and return its rows' types in the database, or None if it cannot be computed."""
-    resolved = resolve_query(tree or parse_query(text), load_tables(), text)
+    resolved, _ = split_late(resolve_query(tree or parse_query(text), load_tables(), text))
     inner = write_query(resolved, limit=100)
     names = [sql.Identifier(column.sql_name) for column in resolved.columns]
     types = sql.SQL("SELECT {} FROM (SELECT 1) AS one LEFT JOIN ({}) AS r ON TRUE LIMIT 1").format(
