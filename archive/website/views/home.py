@@ -1,6 +1,8 @@
 """Home, about, status, and the small files that every site has."""
 
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 
 from django.db.models import Count, F, IntegerField, Max, Min, Q, Sum
 from django.db.models.functions import Cast, Floor
@@ -21,6 +23,7 @@ from archive.models import (
     ScienceWindow,
     Source,
 )  # fmt: skip
+from archive.published import load_tables
 from archive.selectors import current_map_version, current_release, rows_of_release
 from archive.website.charts import YearBars, year_bars
 from archive.website.pictures import coverage_png
@@ -64,8 +67,18 @@ def mission_glance(release_number: int) -> dict[str, object]:
         ),
         "span": span,
         "years": windows_by_year(release),
-        "catalogues": list(rows_of_release(CatalogueRelease, release)),
+        "catalogues": _catalogues(release),
     }
+
+
+def _catalogues(release: Release) -> list[tuple[str, str, list[CatalogueRelease]]]:
+    """Name and title of each catalogue's table, with its versions, the newest first."""
+    rows = rows_of_release(CatalogueRelease, release).order_by("catalogue", "-id")
+    tables = load_tables()
+    return [
+        (f"integral.{name}", tables[f"integral.{name}"].title, list(versions))
+        for name, versions in groupby(rows, attrgetter("catalogue"))
+    ]
 
 
 def windows_by_year(release: Release) -> YearBars:
