@@ -1,6 +1,6 @@
 """Catalogue HiPS read from the database on request: each tile shows the brightest sources which those above do not.
 
-A row appears at the first order at which at most `TILE_ROWS` - 1 rows of its tile's part of the sky are brighter. So a
+A row appears at the first order at which at most `tile_rows` - 1 rows of its tile's part of the sky are brighter. So a
 tile is the brightest rows of its part without the brightest rows of the part four times as large: two queries with a
 limit, and no tile depends on any other having been made.
 """
@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import LiteralString
 
@@ -32,7 +32,7 @@ from hips.moc import Coverage, encode_moc, normalize
 from hips.properties import KEV_METRE, format_properties
 
 TILE_ROWS = 50
-MIN_ORDER, SMALLEST_ORDER, MAX_ORDER = 1, 2, 9
+MIN_ORDER, SMALLEST_ORDER, MAX_ORDER = 1, 3, 9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,8 +94,16 @@ class OpenCatalogue:
     @property
     def digest(self) -> str:
         """Short digest of what it shows: a release never changes."""
-        text = f"1 {self.facts.release} {self.facts.released} {self.facts.survey_id} {self.facts.row_count}"
+        text = f"2 {self.facts.release} {self.facts.released} {self.facts.survey_id} {self.facts.row_count}"
         return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    @cached_property
+    def tile_rows(self) -> int:
+        """Most rows of a tile above the finest order: few in a small catalogue, so that its second order holds some.
+
+        Aladin Lite asks for the Allsky files of orders 1 and 2 and needs both; Hipsgen's LINT refuses one without rows.
+        """
+        return min(TILE_ROWS, max(1, _fullest(self.cells, self.counts, MIN_ORDER) // 2))
 
     @property
     def coverage(self) -> Coverage:
@@ -170,7 +178,9 @@ def list_addresses(opened: OpenCatalogue) -> Iterator[Address]:
         pixels = np.unique(opened.cells >> (2 * (MAX_ORDER - order)))
         yield from (TileAddress(order, ipix, "tsv") for ipix in pixels.tolist() if _may_hold(opened, order, ipix))
     for order in range(MIN_ORDER, min(opened.facts.order, 3) + 1):
-        yield AllskyAddress(order, "tsv")
+        pixels = np.unique(opened.cells >> (2 * (MAX_ORDER - order)))
+        if any(_may_hold(opened, order, ipix) for ipix in pixels.tolist()):
+            yield AllskyAddress(order, "tsv")
     for name in ("Moc.fits", "metadata.xml", "Metadata.xml", "properties"):
         yield DocumentAddress(name)
 
@@ -204,7 +214,7 @@ def _make_tile(opened: OpenCatalogue, order: int, ipix: int) -> bytes:
         raise NotFoundError(f"There is no tile {ipix} of order {order}: there are {12 << (2 * order)} of this order.")
     total = opened.count(order, ipix)
     rows = _read_rows(opened, order, ipix) if total and _may_hold(opened, order, ipix) else []
-    shown = total if order == finest else min(TILE_ROWS, total)
+    shown = total if order == finest else min(opened.tile_rows, total)
     if not rows and shown == total:
         raise NotFoundError(f"Tile {ipix} of order {order} holds no source that those above it do not hold.")
     return encode_tile(opened.facts.table.columns, rows, shown=shown, total=total)
@@ -212,7 +222,7 @@ def _make_tile(opened: OpenCatalogue, order: int, ipix: int) -> bytes:
 
 def _may_hold(opened: OpenCatalogue, order: int, ipix: int) -> bool:
     """Whether the tile above leaves any row to the tiles below it."""
-    return order == MIN_ORDER or opened.count(order - 1, ipix >> 2) > TILE_ROWS
+    return order == MIN_ORDER or opened.count(order - 1, ipix >> 2) > opened.tile_rows
 
 
 def _read_rows(opened: OpenCatalogue, order: int, ipix: int) -> list[tuple[object, ...]]:
@@ -223,8 +233,8 @@ def _read_rows(opened: OpenCatalogue, order: int, ipix: int) -> list[tuple[objec
         " SELECT {columns} FROM here WHERE ({key}) NOT IN (SELECT {key} FROM above) ORDER BY {ranking}"
     ).format(**_names(opened.facts))
     own, parent = 2 * (HPX_ORDER - order), 2 * (HPX_ORDER - order + 1)
-    above = TILE_ROWS if order > MIN_ORDER else 0
-    limit = None if order == opened.facts.order else TILE_ROWS
+    above = opened.tile_rows if order > MIN_ORDER else 0
+    limit = None if order == opened.facts.order else opened.tile_rows
     bounds = (
         (ipix >> 2) << parent, ((ipix >> 2) + 1) << parent, above, ipix << own, (ipix + 1) << own, limit,
     )  # fmt: skip
@@ -246,13 +256,13 @@ def _make_allsky(opened: OpenCatalogue, order: int) -> bytes:
     own = 2 * (HPX_ORDER - order)
     with connection.cursor() as cursor:
         first, last = order == MIN_ORDER, order == facts.order
-        values = (own, own + 2, TILE_ROWS, last, TILE_ROWS, first, own)
+        values = (own, own + 2, opened.tile_rows, last, opened.tile_rows, first, own)
         cursor.execute(statement, values)  # pyright: ignore[reportArgumentType] - psycopg takes composed SQL
         rows = cursor.fetchall()
     shift = 2 * (MAX_ORDER - order)
     _, where = np.unique(opened.cells >> shift, return_inverse=True)
     totals = np.bincount(where, weights=opened.counts)
-    shown = int(totals.sum() if last else np.minimum(totals, TILE_ROWS).sum())
+    shown = int(totals.sum() if last else np.minimum(totals, opened.tile_rows).sum())
     return encode_tile(facts.table.columns, rows, shown=shown, total=facts.row_count)
 
 
