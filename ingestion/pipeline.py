@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archive.formats.findings import Finding, FormatError
-from archive.identifiers import normalize_name
 from ingestion.bag import Package, check_bag, find_package
+from ingestion.cells import Findings
 from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, Discovery, discover
 from ingestion.label import LABEL_NAME, Label, read_label
+from ingestion.matching import Match, SourceIndex, Subject, link_rows, match, note_match
 from ingestion.plan import DatasetCount, Plan
 from ingestion.products import Assembly, PartFile, assemble_products
 from ingestion.profiles import PROFILES
@@ -69,7 +70,11 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
     findings += problems
     identified = identify_sources((row for row in rows if isinstance(row, ReferenceRow)), known)
     findings += identified.findings
-    assembly = _assemble(read, known, identified)
+    sources = _sources(known, identified)
+    linking = Findings()
+    rows, matches = link_rows(rows, sources, linking)
+    findings += linking.finish()
+    assembly = _assemble(read, sources, matches)
     findings += assembly.findings
     findings += _left_over(assembly, label)
     grouped = _group(rows, identified, assembly)
@@ -95,6 +100,7 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         label=label,
         files=found.files,
         payload_sha256=_digest([file for file in found.files if file.name != MANIFEST_NAME]),
+        matches=tuple(found for found in matches if found.how not in {"id", "name"}),
     )
 
 
@@ -157,34 +163,35 @@ def _as_required(finding: Finding, label: Label | None) -> Finding:
     return replace(finding, severity="error") if strict else finding
 
 
-def _assemble(read: list[ReadFile], known: Mapping[str, KnownSource], identified: Identification) -> Assembly:
-    ids = {*known, *(source.source_id for source in identified.sources)}
-    by_name: dict[str, set[str]] = {}
-    main: dict[str, str] = {}
-    for source_id, held in known.items():
-        main[normalize_name(held.source.name)] = source_id
-        for name in held.names:
-            by_name.setdefault(normalize_name(name), set()).add(source_id)
-    main |= {normalize_name(source.name): source.source_id for source in identified.sources}
+def _sources(known: Mapping[str, KnownSource], identified: Identification) -> SourceIndex:
+    """Return the archive's sources with those that the delivery itself brings."""
+    sources = dict(known)
+    names: dict[str, list[str]] = {}
     for row in identified.names:
-        by_name.setdefault(row.normalized_name, set()).add(row.source_id)
+        names.setdefault(row.source_id, []).append(row.name)
+    for source in identified.sources:
+        held = sources.get(source.source_id)
+        more = (*names.get(source.source_id, ()), *(held.names if held else ()))
+        sources[source.source_id] = KnownSource(source, held.version if held else 0, more)
+    return SourceIndex(sources)
 
-    def find_source(stated: str, name: str) -> str:
-        if stated in ids:
-            return stated
-        for candidate in (normalize_name(name), normalize_name(stated)):
-            if candidate in main:
-                return main[candidate]
-            if candidate and len(by_name.get(candidate, ())) == 1:
-                return next(iter(by_name[candidate]))
-        return ""
+
+def _assemble(read: list[ReadFile], sources: SourceIndex, matches: list[Match]) -> Assembly:
+    findings = Findings()
+
+    def find_source(subject: Subject) -> str:
+        found = match(subject, sources)
+        note_match(found, subject.instrument, findings, path=subject.path)
+        matches.append(found)
+        return found.source_id
 
     parts = [
         PartFile(file.file.name, file.file.sha256, file.file.size_bytes, file.part)
         for file in read
         if file.part is not None
     ]
-    return assemble_products(parts, find_source)
+    assembly = assemble_products(parts, find_source)
+    return replace(assembly, findings=(*assembly.findings, *findings.finish()))
 
 
 def _left_over(assembly: Assembly, label: Label | None) -> list[Finding]:

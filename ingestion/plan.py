@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from archive.formats.findings import Finding
 from ingestion.discover import DiscoveredFile
 from ingestion.label import Label
+from ingestion.matching import Match
 from ingestion.rows import Row
 
 
@@ -24,7 +25,8 @@ class Plan:
     """A checked delivery, ready to be loaded when `findings` hold no error.
 
     `rows` are grouped by table; `product_files` are the files to store; `map_files` those with sky maps, `files`
-    all files, `payload_sha256` their identity, `label` what the team says of them (None for a loose folder).
+    all files, `payload_sha256` their identity, `label` what the team says of them (None for a loose folder),
+    `matches` the rows and products that neither id nor name links to a source.
     """
 
     delivery_id: str
@@ -43,6 +45,7 @@ class Plan:
     label: Label | None = None
     files: tuple[DiscoveredFile, ...] = ()
     payload_sha256: str = ""
+    matches: tuple[Match, ...] = ()
 
     @property
     def is_valid(self) -> bool:

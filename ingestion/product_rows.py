@@ -9,6 +9,7 @@ import numpy as np
 
 from archive.formats.spectrum import Spectrum
 from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart, TablePart
+from ingestion.matching import Subject
 from ingestion.rows import ProductRow
 
 # A series over less than this many days is one of an epoch (ISLA: short), above it one of the mission (long).
@@ -62,6 +63,17 @@ def _epoch(name: str, obs_id: str, revolution: int | None) -> tuple[str, str, in
     if match:
         return f"{match[1]}_{match[2]}", obs_id or match[2], revolution if revolution is not None else int(match[1])
     return (f"{revolution:04d}_{obs_id}" if obs_id and revolution is not None else ""), obs_id, revolution
+
+
+def _subject(
+    main: PartFile,
+    source_id: str,
+    name: str | None,
+    place: tuple[float | None, float | None],
+    instrument: str | None,
+) -> Subject:
+    """Make what is to be linked: the position is the one that the extraction was given, without an error of its own."""
+    return Subject(name or "", source_id, *place, 0.0, instrument or "", path=main.name)
 
 
 def image_product(main: PartFile, part: ImagePart) -> ProductRow:
@@ -121,7 +133,7 @@ def _finite(value: float | np.floating) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[str, str], str]) -> ProductRow:
+def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[Subject], str]) -> ProductRow:
     """Make the product of a spectrum."""
     """Make the product of a spectrum."""
     spectrum = part.spectrum
@@ -137,7 +149,9 @@ def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[
         instrument=spectrum.instrument or "",
         energy_min_kev=low,
         energy_max_kev=high,
-        source_id=find_source(part.source_id, spectrum.source_name or ""),
+        source_id=find_source(
+            _subject(main, part.source_id, spectrum.source_name, (spectrum.ra, spectrum.dec), spectrum.instrument)
+        ),
         target_name=spectrum.source_name or "",
         epoch=epoch,
         revolution=revolution,
@@ -165,7 +179,7 @@ def _spectrum_band(spectrum: Spectrum) -> tuple[float | None, float | None]:
     return float(spectrum.energy_min_kev[use].min()), float(spectrum.energy_max_kev[use].max())
 
 
-def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[str, str], str]) -> ProductRow:
+def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[Subject], str]) -> ProductRow:
     """Make the product of a file of light curves; OSA's files per science window get a telling name."""
     """Make the product of a file with light curves; OSA's files per science window get a telling name."""
     first = part.series[0]
@@ -198,7 +212,9 @@ def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[str,
         band=band,
         energy_min_kev=low,
         energy_max_kev=high,
-        source_id=find_source(part.source_id, first.source_name or ""),
+        source_id=find_source(
+            _subject(main, part.source_id, first.source_name, (first.ra, first.dec), first.instrument)
+        ),
         target_name=target,
         epoch=epoch,
         revolution=revolution,
@@ -224,7 +240,7 @@ def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[str,
     )
 
 
-def event_product(main: PartFile, part: EventPart, find_source: Callable[[str, str], str]) -> ProductRow:
+def event_product(main: PartFile, part: EventPart, find_source: Callable[[Subject], str]) -> ProductRow:
     """Make the product of an event list."""
     """Make the product of an event list."""
     events = part.events
@@ -236,7 +252,7 @@ def event_product(main: PartFile, part: EventPart, find_source: Callable[[str, s
         instrument=events.instrument or "",
         energy_min_kev=events.energy_min_kev,
         energy_max_kev=events.energy_max_kev,
-        source_id=find_source(part.source_id, part.target_name),
+        source_id=find_source(_subject(main, part.source_id, part.target_name, (part.ra, part.dec), events.instrument)),
         target_name=part.target_name,
         epoch=epoch,
         revolution=revolution,

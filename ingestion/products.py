@@ -1,6 +1,7 @@
 """From files to products: which files belong together."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from ingestion.content import (
     SpectrumPart,
     TablePart,
 )
+from ingestion.matching import Subject
 from ingestion.product_rows import (
     PartFile,
     event_product,
@@ -54,7 +56,7 @@ class Assembly:
     aside: tuple[str, ...]
 
 
-def assemble_products(files: Iterable[PartFile], find_source: Callable[[str, str], str]) -> Assembly:
+def assemble_products(files: Iterable[PartFile], find_source: Callable[[Subject], str]) -> Assembly:
     """Join files into products.
 
     A spectrum takes the ARF and RMF it names (RESPFILE, ANCRFILE), or those of the same name with ``arf`` or ``rmf``
@@ -66,7 +68,7 @@ def assemble_products(files: Iterable[PartFile], find_source: Callable[[str, str
     files
         All files with a part.
     find_source
-        Source id of (source id stated, target name); '' when the archive does not know it.
+        Source id of what a product is about; '' when the archive does not know it.
     """
     files = tuple(files)
     rows: list[ProductRow] = []
@@ -88,7 +90,7 @@ def assemble_products(files: Iterable[PartFile], find_source: Callable[[str, str
 
 
 def _build(
-    main: PartFile, files: tuple[PartFile, ...], find_source: Callable[[str, str], str], findings: list[Finding]
+    main: PartFile, files: tuple[PartFile, ...], find_source: Callable[[Subject], str], findings: list[Finding]
 ) -> tuple[ProductRow, list[tuple[str, PartFile]]] | None:
     members = [("science", main)]
     match main.part:
@@ -112,11 +114,6 @@ def _build(
             members += _readmes(main, files)
         case _:
             return None
-    if product.target_name and not product.source_id:
-        message = (
-            "the target is no source of the archive's catalogues; the product is found by target name and position"
-        )
-        findings.append(Finding("SOURCE-UNKNOWN", "info", message, path=main.name, found=product.target_name))
     if not product.instrument and product.kind != "table":
         message = "the instrument is not stated"
         findings.append(
@@ -153,8 +150,8 @@ def _readmes(main: PartFile, files: tuple[PartFile, ...]) -> list[tuple[str, Par
 
 
 def _duplicate_ids(rows: list[ProductRow]) -> list[Finding]:
-    ids = [row.product_id for row in rows]
-    twice = sorted({product_id for product_id in ids if ids.count(product_id) > 1}) if len(set(ids)) < len(ids) else []
+    counts = Counter(row.product_id for row in rows)
+    twice = sorted(product_id for product_id, count in counts.items() if count > 1)
     return [
         Finding(
             "PRODUCT-DUPLICATE",

@@ -129,7 +129,7 @@ def _check_positions(
 def _check_limits(hdu: fits.BinTableHDU, facts: tuple[TableColumnFacts, ...], label: str, findings: Findings) -> None:
     """Say which columns of fluxes hold limits as text: nobody can plot them, and who strips the sign plots a value."""
     for one in facts:
-        values = hdu.data[one.name]
+        values = np.asarray(hdu.data[one.name])
         if not one.ucd.startswith("phot.") or values.dtype.kind not in "SU":
             continue
         rows = [row for row, value in enumerate(values, start=1) if str(value).strip()[:1] in tuple(LIMIT_SIGNS)]

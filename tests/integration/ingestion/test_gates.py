@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from archive.errors import BusyError, NotFoundError, StorageError, UsageError
 from ingestion.prepare import pack_delivery
+from tests.support.archive_rows import deliver as put_rows
 from tests.support.deliveries import deliver, seal
 from tests.support.fits_files import series_hdu, write
 
@@ -323,3 +324,40 @@ def test_maps_cannot_be_withdrawn_alone(tmp_path):
     submission = hand_in(withdrawal(tmp_path / "two"))
     assert submission.state == "INVALID"
     assert "brought sky maps" in str(submission.report["codes"])
+
+
+def test_a_catalogue_says_what_is_a_limit_and_which_source_it_could_not_choose(tmp_path, client):
+    """Two sources within the errors of one row: the page names both; a limit is marked in what TAP serves."""
+    from django.db import connection
+
+    from archive.models import IbisCatalogueEntry, Source
+    from ingestion import gates
+    from tests.unit.ingestion.test_catalogues import catalogue, flag
+
+    deliver(tmp_path / "first")
+    near = [{"source_id": f"J{at}", "name": f"Source J{at}", "ra": 1.0 + at / 400, "dec": 1.0} for at in (1, 2)]
+    put_rows("sources", Source, near)
+    folder = tmp_path / "second"
+    folder.mkdir()
+    (folder / "delivery.yaml").write_text(
+        (tmp_path / "first" / "delivery.yaml")
+        .read_text()
+        .replace("test-1", "test-2")
+        .replace("time_series", "ibis_catalogue")
+    )
+    catalogue(folder / "a.fits", "ibis_catalogue", flag("FLUX_17_60", 1, value=0.7), UL_CONF=0.9973)
+    seal(folder)
+    submission = hand_in(folder)
+    assert submission.state == "VALID", submission.report["codes"]
+    assert "SOURCE-AMBIGUOUS" in {code["rule"] for code in submission.report["codes"]}
+    link = next(one for one in submission.preview["links"] if one["how"] == "ambiguous")
+    assert [name for _, name, _ in link["candidates"]] == ["Source J1", "Source J2"]
+    page = client.get("/deliveries/test-2").content.decode()
+    assert "ambiguous, not linked" in page
+    assert "Source J2" in page
+    sign_both("test-2")
+    gates.publish(submission.pk)
+    assert IbisCatalogueEntry.objects.filter(flux_17_60_limit_flag="<").get().flux_17_60_error_mcrab is None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT flux_17_60_mcrab FROM integral.ibis_catalogue WHERE flux_17_60_limit_flag = '<'")
+        assert cursor.fetchall() == [(0.7,)]
