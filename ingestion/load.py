@@ -186,7 +186,7 @@ def _load_rows(plan: Plan, publication: Publication, say: Callable[[str], None])
         rows = plan.rows.get(table, ())
         if rows:
             say(f"loading {len(rows)} rows into {table}")
-            publication.merge(model, (_values(row) for row in rows))
+            publication.merge(model, _values_of(rows))
     if linked := publication.link_products(_names_of(plan)):
         say(f"linked {linked} products to sources that came after them")
     _ensure_bands(plan)
@@ -204,9 +204,16 @@ def _names_of(plan: Plan) -> dict[str, str]:
     return {name: next(iter(ids)) for name, ids in held.items() if len(ids) == 1} | main
 
 
-def _values(row: Row) -> dict[str, object]:
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+def _values_of(rows: Iterable[Row]) -> Iterator[dict[str, object]]:
+    """Yield each row, all of one kind, as values by column."""
+    names: tuple[str, ...] = ()
+    for row in rows:
+        names = names or tuple(field.name for field in fields(row))
+        values = {name: getattr(row, name) for name in names}
+        for name, value in values.items():
+            if isinstance(value, tuple):
+                values[name] = list(value)
+        yield values
 
 
 def _store_files(files: Iterable[DiscoveredFile], say: Callable[[str], None]) -> None:
