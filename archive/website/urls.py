@@ -1,7 +1,9 @@
 """Addresses of the archive's own pages."""
 
+from django.contrib.sitemaps import views as sitemap_views
 from django.urls import path
 
+from archive.website.sitemaps import SITEMAPS
 from archive.website.views import (
     basket,
     feeds,
@@ -20,6 +22,7 @@ from archive.website.views import (
     timeline,
     usage,
 )
+_MAPS = {"sitemaps": SITEMAPS}
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -71,5 +74,7 @@ urlpatterns = [
     path("status", home.status, name="status"),
     path("coverage.png", home.coverage, name="coverage"),
     path("robots.txt", home.robots, name="robots"),
+    path("sitemap.xml", sitemap_views.index, {**_MAPS, "sitemap_url_name": "sitemap-part"}, name="sitemap"),
+    path("sitemap-<slug:section>.xml", sitemap_views.sitemap, _MAPS, name="sitemap-part"),
     path("favicon.ico", home.favicon, name="favicon"),
 ]

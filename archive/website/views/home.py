@@ -4,6 +4,7 @@ from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
+from django.conf import settings
 from django.db.models import Count, F, IntegerField, Max, Min, Q, Sum
 from django.db.models.functions import Cast, Floor
 from django.http import HttpRequest, HttpResponse
@@ -144,6 +145,7 @@ def releases(request: HttpRequest) -> HttpResponse:
 def robots(request: HttpRequest) -> HttpResponse:
     """Keep robots off endless searches and downloads; the pages themselves may be read."""
     text = "User-agent: *\nDisallow: /search\nDisallow: /tap/\nDisallow: /api/\nDisallow: /hips/\nCrawl-delay: 2\n"
+    text += f"\nSitemap: {settings.PUBLIC_URL}/sitemap.xml\n"
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
