@@ -9,6 +9,7 @@ over years (Wilson-Hodge et al. 2011, ApJ 727, L40), and its statistical error h
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ class CrabRates:
     epoch: IntArray
 
 
+@lru_cache(maxsize=256)
 def is_count_rate(unit: str) -> bool:
     """Whether a unit is counts per time.
 

@@ -6,6 +6,7 @@ Pure numpy: the page, the JSON API, CSV and VOTable all show this one table.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from astropy import units
@@ -217,22 +218,24 @@ def _photons_per_unit(band: BandTotals, options: Options, native: tuple[float, f
     if band.unit.lower() == "mcrab":
         crab = CRABS.get(band.crab_convention)
         return None if crab is None else 1e-3 * crab_photon_flux(crab, *native)
+    photons = _unit_factor(band.unit, "ph cm-2 s-1")
+    if photons is not None:
+        return photons
+    energy = _unit_factor(band.unit, "erg cm-2 s-1")
+    if energy is None:
+        return None
+    seen = ERG_PER_KEV * absorbed_flux(options.model, *native, options.nh_cm2, power=1)
+    return energy * absorbed_flux(options.model, *native, options.nh_cm2, power=0) / seen
+
+
+@lru_cache(maxsize=256)
+def _unit_factor(text: str, wanted: str) -> float | None:
+    """Value of one unit in another; None where it is no such unit. Kept, as reading a unit costs most of a request."""
     try:
-        unit = units.Unit(band.unit)
-        if unit.is_equivalent("ph cm-2 s-1"):
-            return _factor(unit, "ph cm-2 s-1")
-        if unit.is_equivalent("erg cm-2 s-1"):
-            energy = ERG_PER_KEV * absorbed_flux(options.model, *native, options.nh_cm2, power=1)
-            return (
-                _factor(unit, "erg cm-2 s-1") * absorbed_flux(options.model, *native, options.nh_cm2, power=0) / energy
-            )
+        unit = units.Unit(text)
+        return np.asarray(unit.to(wanted)).item() if unit.is_equivalent(wanted) else None
     except ValueError:
-        pass
-    return None
-
-
-def _factor(unit: units.UnitBase, wanted: str) -> float:
-    return np.asarray(unit.to(wanted)).item()
+        return None
 
 
 def model_facts(options: Options) -> dict[str, object]:
