@@ -25,6 +25,7 @@ urlpatterns = [
     path("sia2/query", sia.query, name="sia2"),
     path("sia2/capabilities", sia.capabilities, name="sia2-capabilities"),
     path("soda/sync", soda.sync, name="soda"),
+    path("soda/", include(("vo.uws.urls", "soda")), {"kind": "soda"}),
     path("soda/capabilities", soda.capabilities, name="soda-capabilities"),
     path("ssa", ssa.query, name="ssa"),
     path("ssa/capabilities", ssa.capabilities, name="ssa-capabilities"),

@@ -11,6 +11,7 @@ from vo.votable import clean, field_id
 
 DATALINK = "ivo://ivoa.net/std/DataLink#links-1.1"
 SODA = "ivo://ivoa.net/std/SODA#sync-1.0"
+SODA_ASYNC = "ivo://ivoa.net/std/SODA#async-1.0"
 
 _INPUTS: Mapping[str, tuple[str, str]] = {
     "POS": ('datatype="char" arraysize="*" ucd="phys.angArea;obs"', "CIRCLE, RANGE or POLYGON with its numbers, ICRS"),
@@ -60,7 +61,10 @@ def service_descriptors(columns: Iterable[OutputColumn], base: str, *, cutouts: 
         return ""
     reference = field_id(column)
     links = links_descriptor(reference, base)
-    return links + soda_descriptor(base, reference=reference) if cutouts else links
+    if not cutouts:
+        return links
+    both = (soda_descriptor(base, reference=reference, asynchronous=later) for later in (False, True))
+    return links + "".join(both)
 
 
 def links_descriptor(reference: str, base: str) -> str:
@@ -77,6 +81,7 @@ def soda_descriptor(
     name: str = "",
     inputs: Iterable[str] = SODA_INPUTS,
     limits: Mapping[str, str] = {},
+    asynchronous: bool = False,
 ) -> str:
     """Describe the cut-out service, for the identifiers of a column or for one product.
 
@@ -90,6 +95,8 @@ def soda_descriptor(
         Which of `SODA_INPUTS` the product takes.
     limits
         Largest values that make sense, as DALI writes them, by input.
+    asynchronous
+        Whether to describe the jobs (UWS) instead of the service that answers at once.
     """
     params = _identifier(reference=reference, identifier=identifier)
     for key in inputs:
@@ -99,7 +106,16 @@ def soda_descriptor(
             f'<PARAM name="{key}" {attributes} value="">\n'
             f"<DESCRIPTION>{escape(description)}</DESCRIPTION>\n{values}</PARAM>\n"
         )
-    return _resource("Cut-outs of images, maps and light curves", SODA, f"{base}/soda/sync", "", params, name)
+    if "TIME" in inputs:
+        params += (
+            '<PARAM name="RESPONSEFORMAT" datatype="char" arraysize="*" ucd="meta.code.mime" value="">\n'
+            "<DESCRIPTION>Format of a cut light curve; images are FITS</DESCRIPTION>\n<VALUES>\n"
+            '<OPTION value="application/x-votable+xml"/>\n<OPTION value="application/fits"/>\n</VALUES>\n</PARAM>\n'
+        )
+    standard, last, what = (SODA_ASYNC, "async", " by a job") if asynchronous else (SODA, "sync", "")
+    return _resource(
+        f"Cut-outs of images, maps and light curves{what}", standard, f"{base}/soda/{last}", "", params, name
+    )
 
 
 def _identifier(*, reference: str = "", identifier: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
@@ -188,23 +189,27 @@ def _cutout_links(identifier: str, product: Product, *, alone: bool) -> Iterator
     inputs = inputs_of(product)
     if not inputs:
         return
-    name = f"cutout_{'image' if 'CIRCLE' in inputs else 'timeseries'}"
     limits = {key: value for key, value in limits_of(product).items() if key in inputs} if alone else {}
-    service = soda_descriptor(
-        settings.PUBLIC_URL,
-        reference="" if alone else "ID",
-        identifier=identifier if alone else "",
-        name=name,
-        inputs=inputs,
-        limits=limits,
-    )
-    yield Link(
-        identifier,
-        description=f"Cut-outs by {', '.join(inputs)}",
-        semantics="#cutout",
-        service_def=name,
-        service=service,
-    )
+    for asynchronous in (False, True):
+        name = f"cutout_{'image' if 'CIRCLE' in inputs else 'timeseries'}{'_async' if asynchronous else ''}"
+        if alone:
+            service = soda_descriptor(settings.PUBLIC_URL, identifier=identifier, name=name, inputs=inputs,
+                                      limits=limits, asynchronous=asynchronous)  # fmt: skip
+        else:
+            service = _shared_descriptor(settings.PUBLIC_URL, name, inputs, asynchronous=asynchronous)
+        yield Link(
+            identifier,
+            description=f"Cut-outs by {', '.join(inputs)}{', as a job' if asynchronous else ''}",
+            semantics="#cutout",
+            service_def=name,
+            service=service,
+        )
+
+
+@lru_cache(maxsize=16)
+def _shared_descriptor(base: str, name: str, inputs: tuple[str, ...], *, asynchronous: bool) -> str:
+    """Return the descriptor that many identifiers of a document share."""
+    return soda_descriptor(base, reference="ID", name=name, inputs=inputs, asynchronous=asynchronous)
 
 
 def _has_votable(product: Product, files: list[ProductFile]) -> bool:

@@ -188,8 +188,9 @@ def _products(site: Site) -> list[Record]:
         (
             "soda",
             "cut-outs",
-            "Cut-outs of images and light curves (SODA 1.0).",
-            cap.plain("ivo://ivoa.net/std/SODA#sync-1.0", f"{site.url}/soda/sync", "1.0"),
+            "Cut-outs of images and light curves, at once or by a job (SODA 1.0).",
+            cap.plain("ivo://ivoa.net/std/SODA#sync-1.0", f"{site.url}/soda/sync", "1.0")
+            + cap.plain("ivo://ivoa.net/std/SODA#async-1.0", f"{site.url}/soda/async", "1.0"),
         ),
     )
     return [

@@ -1,11 +1,16 @@
 """Reads the parameters of a cut-out (SODA 1.0 section 3; DALI 1.1 section 3.3 for the values)."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
 from archive.errors import UsageError
 from vo.soda.regions import Circle, Polygon, Range, Region
 from vo.tap.params import Parameters, single
+
+FORMATS = ("votable", "fits")
+MOST_CUTS = 1_000
+"""Cut-outs that one job makes."""
 
 _SINGLE = ("ID", "POS", "CIRCLE", "POLYGON", "BAND", "TIME", "POL", "RESPONSEFORMAT", "RUNID")
 _SHAPES = ("POS", "CIRCLE", "POLYGON")
@@ -60,6 +65,61 @@ def read_cut(parameters: Parameters) -> tuple[str, Cut]:
     region = next((_read_shape(name, value) for name, value in shapes.items()), None)
     band, time = (_interval(name, single(parameters, name)) for name in ("BAND", "TIME"))
     return identifier.strip(), Cut(region, band, time)
+
+
+def read_cuts(parameters: Parameters) -> list[tuple[str, Cut]]:
+    """Return every combination of the identifiers, shapes, bands and times of a job (SODA 1.0 section 3.1).
+
+    Raises
+    ------
+    UsageError
+        If the identifier is missing, a value cannot be understood, or there are more than `MOST_CUTS`.
+
+    Examples
+    --------
+    >>> len(read_cuts({"ID": ("x", "y"), "CIRCLE": ("1 2 3", "4 5 6"), "BAND": ("1 2",)}))
+    4
+    """
+    shapes = [(name, value) for name in _SHAPES for value in _values(parameters, name)]
+    axes: list[list[tuple[str, str]]] = [
+        [("ID", value) for value in _values(parameters, "ID")],
+        shapes,
+        *([(name, value) for value in _values(parameters, name)] for name in ("BAND", "TIME", "POL")),
+    ]
+    count = math.prod(len(axis) or 1 for axis in axes)
+    if count > MOST_CUTS:
+        raise UsageError(f"the values make {count} cut-outs; one job makes at most {MOST_CUTS}")
+    if not axes[0]:
+        raise UsageError("the parameter ID is missing: give the identifier of a product")
+    chosen = itertools.product(*(axis for axis in axes if axis))
+    return [read_cut({name: (value,) for name, value in combination}) for combination in chosen]
+
+
+def read_format(parameters: Parameters) -> str:
+    """Return the format in which light curves are wanted: ``votable`` (the default) or ``fits``; images are FITS.
+
+    Raises
+    ------
+    UsageError
+        If it is another one.
+
+    Examples
+    --------
+    >>> read_format({"RESPONSEFORMAT": ("application/fits",)})
+    'fits'
+    """
+    text = single(parameters, "RESPONSEFORMAT")
+    if text is None:
+        return ""
+    short = text.strip().replace(" ", "+").lower().partition(";")[0]
+    short = short.removeprefix("application/").removeprefix("image/").removeprefix("x-").removesuffix("+xml")
+    if short not in FORMATS:
+        raise UsageError(f"RESPONSEFORMAT {text[:40]!r} is not offered; cut-outs are written as votable or fits")
+    return short
+
+
+def _values(parameters: Parameters, name: str) -> list[str]:
+    return list(dict.fromkeys(value.strip() for value in parameters.get(name, ()) if value.strip()))
 
 
 def _read_shape(name: str, text: str) -> Region:

@@ -16,6 +16,7 @@ from vo.datalink.services import did_of, product_id_of
 from vo.products.document import CONTENT_TYPE
 from vo.products.facts import KEV_METRE
 from vo.products.timeseries import write_light_curves
+from vo.soda.fits_series import write_series_fits
 from vo.soda.images import cut_image
 from vo.soda.offers import IMAGE_KINDS, inputs_of
 from vo.soda.params import Cut
@@ -43,8 +44,13 @@ class WholeFile:
     file: ProductFile
 
 
-def make_cutout(identifier: str, cut: Cut) -> Document | WholeFile | None:
+def make_cutout(identifier: str, cut: Cut, form: str = "") -> Document | WholeFile | None:
     """Cut a product or map; None if nothing of it is left.
+
+    Parameters
+    ----------
+    form
+        ``votable`` or ``fits``, or '' for what is usual: VOTable for light curves, FITS for images.
 
     Raises
     ------
@@ -55,6 +61,7 @@ def make_cutout(identifier: str, cut: Cut) -> Document | WholeFile | None:
     """
     survey_id = identifier.removeprefix(make_creator_did(settings.IVO_AUTHORITY, ""))
     if survey_id != identifier:
+        _need_fits(survey_id, form)
         return _cut_map(survey_id, cut)
     product = find_product(product_id_of(identifier))
     if not inputs_of(product):
@@ -62,12 +69,29 @@ def make_cutout(identifier: str, cut: Cut) -> Document | WholeFile | None:
             f"{product.product_id} is of the kind {product.kind}; cut-outs are made of images, light curves and maps"
         )
     if product.kind in IMAGE_KINDS:
+        _need_fits(product.product_id, form)
         return _cut_mosaic(product, cut)
     curves = cut_curves(read_product_series(product), cut)
     if not curves:
         return None
+    if form == "fits":
+        content = write_series_fits(product, curves, _history(product))
+        return Document(content, _FITS, f"{product.product_id}_cutout.fits")
     content = write_light_curves(product, curves, did_of(product.product_id))
     return Document(content, CONTENT_TYPE, f"{product.product_id}_cutout.vot")
+
+
+def _need_fits(name: str, form: str) -> None:
+    if form not in {"", "fits"}:
+        raise UsageError(f"RESPONSEFORMAT {form!r} is not offered for {name[:80]}; images and maps are written as fits")
+
+
+def _history(product: Product, sha256: str = "") -> tuple[str, ...]:
+    digest = f", SHA-256 of the file {sha256}" if sha256 else ""
+    return (
+        f"cut-out by Archipelago of {did_of(product.product_id)}",
+        f"release {product.release_from.name}{digest}",
+    )
 
 
 def _cut_mosaic(product: Product, cut: Cut) -> Document | WholeFile | None:
@@ -78,11 +102,7 @@ def _cut_mosaic(product: Product, cut: Cut) -> Document | WholeFile | None:
         return WholeFile(file)
     if not _overlap(product.tstart_mjd_tt, product.tstop_mjd_tt, cut.time):
         return None
-    history = (
-        f"cut-out by Archipelago of {did_of(product.product_id)}",
-        f"release {product.release_from.name}, SHA-256 of the file {file.sha256}",
-    )
-    content = cut_image(file_path(file.sha256), cut, history)
+    content = cut_image(file_path(file.sha256), cut, _history(product, file.sha256))
     return None if content is None else Document(content, _FITS, f"{product.product_id}_cutout.fits")
 
 

@@ -15,11 +15,10 @@ from django.views.decorators.http import require_safe
 from archive.errors import ArchiveError, BusyError, UnavailableError, UsageError
 from archive.faults import find_fault
 from archive.website.downloads import send_stored_file
-from vo.datalink.descriptors import SODA
+from vo.datalink.descriptors import SODA, SODA_ASYNC
 from vo.services import capabilities_response, read_parameters
-from vo.soda.params import MultiValuedParamError, read_cut
+from vo.soda.params import MultiValuedParamError, read_cut, read_format
 from vo.soda.services import WholeFile, make_cutout
-from vo.tap.params import single
 from vo.tap.responses import allow_any_origin, protocol_view
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def sync(request: HttpRequest) -> HttpResponseBase:
         return response
     parameters = read_parameters(request)
     identifier, cut = read_cut(parameters)
-    made = make_cutout(identifier, cut)
+    made = make_cutout(identifier, cut, read_format(parameters))
     if made is None:
         return HttpResponse(status=204)
     if isinstance(made, WholeFile):
@@ -79,7 +78,6 @@ def sync(request: HttpRequest) -> HttpResponseBase:
         return send_stored_file(
             request, sha256=file.sha256, size=file.size_bytes, name=file.file_name, media_type=file.media_type
         )
-    _check_format(single(parameters, "RESPONSEFORMAT"), made.media_type)
     if isinstance(made.content, bytes):
         response = HttpResponse(made.content, content_type=made.media_type)
     else:
@@ -90,15 +88,10 @@ def sync(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _check_format(wanted: str | None, media_type: str) -> None:
-    short = media_type.removeprefix("application/").removeprefix("x-").removesuffix("+xml")
-    if wanted is not None and wanted.strip().replace(" ", "+").lower() not in {media_type, short, "image/fits"}:
-        raise UsageError(f"RESPONSEFORMAT {wanted[:40]!r} is not offered; a cut-out of this product is {media_type}")
-
-
 @protocol_view
 @require_safe
 def capabilities(request: HttpRequest) -> HttpResponse:
     """VOSI capabilities of the service."""
     address = f"{settings.PUBLIC_URL}/soda"
-    return capabilities_response(request, [(SODA, f"{address}/sync", "1.0")], address)
+    interfaces = [(SODA, f"{address}/sync", "1.0"), (SODA_ASYNC, f"{address}/async", "1.0")]
+    return capabilities_response(request, interfaces, address)

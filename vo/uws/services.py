@@ -1,4 +1,4 @@
-"""Makes, starts, aborts and removes the jobs of TAP; the rows of the job table are the truth (archive/jobs.py)."""
+"""Makes, starts, aborts and removes the jobs of TAP and SODA; their rows are the truth (archive/jobs.py)."""
 
 import hashlib
 import shutil
@@ -22,6 +22,9 @@ from vo.uws.documents import shown_phase
 from vo.uws.params import DEFAULT_DURATION_S, DEFAULT_LIFETIME, ListFilter
 
 KIND = "tap"
+KINDS = (KIND, "soda")
+"""Kinds of jobs that clients make by UWS; what else is in the job table is the archive's own."""
+
 RESULT_NAME = "result"
 MOST_OPEN_JOBS = 2_000
 """Jobs that have not ended; beyond that no new one is taken."""
@@ -63,20 +66,20 @@ def job_directory(job_id: UUID) -> Path:
     return settings.RESULTS_ROOT / str(job_id)
 
 
-def create_job(parameters: Sequence[tuple[str, str]], *, owner: str, run_id: str) -> Job:
-    """Make a PENDING job; whether its query is a good one shows when it runs.
+def create_job(parameters: Sequence[tuple[str, str]], *, owner: str, run_id: str, kind: str = KIND) -> Job:
+    """Make a PENDING job; whether what it asks for is good shows when it runs.
 
     Raises
     ------
     BusyError
         If too many jobs have not ended.
     """
-    if Job.objects.filter(kind=KIND, phase__in=OPEN_PHASES).count() >= MOST_OPEN_JOBS:
-        msg = f"there are {MOST_OPEN_JOBS} jobs that have not ended; try again later, or send the query to sync"
+    if Job.objects.filter(kind=kind, phase__in=OPEN_PHASES).count() >= MOST_OPEN_JOBS:
+        msg = f"there are {MOST_OPEN_JOBS} jobs that have not ended; try again later, or send the request to sync"
         raise BusyError(msg)
     now = timezone.now()
     return Job.objects.create(
-        kind=KIND,
+        kind=kind,
         arguments={"parameters": [list(pair) for pair in parameters]},
         phase=Job.Phase.PENDING,
         run_id=run_id[:64],
@@ -123,7 +126,7 @@ def load_part(job: Job, part: str) -> bytes:
         raise UsageError(msg) from None
 
 
-def find_job(job_id: UUID) -> Job:
+def find_job(job_id: UUID, kind: str = KIND) -> Job:
     """Return a job.
 
     Raises
@@ -131,18 +134,18 @@ def find_job(job_id: UUID) -> Job:
     NotFoundError
         If there is none of that identifier, or its destruction time is over.
     """
-    job = Job.objects.filter(kind=KIND, job_id=job_id).first()
+    job = Job.objects.filter(kind=kind, job_id=job_id).first()
     if job is None or (job.destruction_at is not None and job.destruction_at < timezone.now()):
         msg = f"there is no job {job_id}; it may have been removed"
         raise NotFoundError(msg)
     return job
 
 
-def list_jobs(owner: str, which: ListFilter) -> QuerySet[Job]:
+def list_jobs(owner: str, which: ListFilter, kind: str = KIND) -> QuerySet[Job]:
     """Return the jobs of an owner, newest first; without an owner, none."""
     if not owner:
         return Job.objects.none()
-    found = Job.objects.filter(kind=KIND, owner=owner, destruction_at__gte=timezone.now()).order_by("-created_at")
+    found = Job.objects.filter(kind=kind, owner=owner, destruction_at__gte=timezone.now()).order_by("-created_at")
     if which.phases:
         phases = set(which.phases)
         if Job.Phase.EXECUTING in phases:
@@ -164,7 +167,7 @@ def start_job(job: Job) -> None:
         If it is not PENDING any more.
     """
     if not Job.objects.filter(job_id=job.job_id, phase=Job.Phase.PENDING).update(phase=Job.Phase.QUEUED):
-        msg = f"PHASE=RUN starts PENDING jobs only; this one is {find_job(job.job_id).phase}"
+        msg = f"PHASE=RUN starts PENDING jobs only; this one is {find_job(job.job_id, job.kind).phase}"
         raise UsageError(msg)
 
 
@@ -177,7 +180,7 @@ def stop_job(job: Job) -> None:
         If it has ended.
     """
     if not abort_job(job.job_id):
-        msg = f"PHASE=ABORT comes too late; the job is {find_job(job.job_id).phase}"
+        msg = f"PHASE=ABORT comes too late; the job is {find_job(job.job_id, job.kind).phase}"
         raise UsageError(msg)
     _cancel_query(job.job_id)
 
@@ -245,7 +248,7 @@ def await_change(job: Job, phases: Iterable[str], patience_s: float) -> Job:
                 break
     finally:
         _waiting.release()
-    return find_job(job.job_id)
+    return find_job(job.job_id, job.kind)
 
 
 def remove_expired_jobs() -> int:
@@ -256,7 +259,7 @@ def remove_expired_jobs() -> int:
     int
         How many jobs were removed.
     """
-    expired = list(Job.objects.filter(kind=KIND, destruction_at__lt=timezone.now()))
+    expired = list(Job.objects.filter(kind__in=KINDS, destruction_at__lt=timezone.now()))
     for job in expired:
         remove_job(job)
     root = settings.RESULTS_ROOT

@@ -1,4 +1,4 @@
-"""HTTP doors of UWS 1.1 for the jobs of TAP (sections 2.2.2 and 2.2.3).
+"""HTTP doors of UWS 1.1 for the jobs of TAP and SODA (sections 2.2.2 and 2.2.3).
 
 Without an account a job is reached by its address, which cannot be guessed, and the list shows a caller the jobs that
 were made with the same cookie. With one (session cookie or bearer token) jobs belong to it: nobody else reaches them.
@@ -41,23 +41,23 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{40,64}")
 
 @csrf_exempt
 @protocol_view
-def jobs(request: HttpRequest) -> HttpResponseBase:
+def jobs(request: HttpRequest, kind: str = services.KIND) -> HttpResponseBase:
     """Make a job (POST), or list those of the caller (GET)."""
     token = request.COOKIES.get(COOKIE, "")
     token = token if _TOKEN.fullmatch(token) else ""
     parameters = _parameters(request)
     if request.method in {"GET", "HEAD"}:
-        found = services.list_jobs(_owner(request, token), read_filter(parameters))
+        found = services.list_jobs(_owner(request, token), read_filter(parameters), kind)
         return _xml(list_document(found, _list_address(request), _owner_name(request)))
     _need_post(request)
-    parts = find_parts(request, parameters)
+    parts = _parts(request, parameters, kind)
     token = token or secrets.token_urlsafe(32)
     phase = single(parameters, "PHASE")
     if phase is not None and phase.upper() != "RUN":
         msg = f"PHASE={phase[:40]!r} cannot be asked of a new job; PHASE=RUN starts it at once"
         raise UsageError(msg)
     job = services.create_job(
-        _own(parameters, parts), owner=_owner(request, token), run_id=single(parameters, "RUNID") or ""
+        _own(parameters, parts), owner=_owner(request, token), run_id=single(parameters, "RUNID") or "", kind=kind
     )
     services.store_parts(job, parts)
     if phase is not None:
@@ -67,16 +67,22 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return response
     response.set_cookie(
-        COOKIE, token, max_age=COOKIE_AGE_S, path="/tap", httponly=True, samesite="Lax", secure=request.is_secure()
+        COOKIE,
+        token,
+        max_age=COOKIE_AGE_S,
+        path=_root(request),
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
     )
     return response
 
 
 @csrf_exempt
 @protocol_view
-def job(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+def job(request: HttpRequest, job_id: UUID, kind: str = services.KIND) -> HttpResponseBase:
     """Describe a job (GET, which may WAIT), or remove it (DELETE, or POST with ACTION=DELETE)."""
-    found = _find(request, job_id)
+    found = _find(request, job_id, kind)
     parameters = _parameters(request)
     if request.method in {"GET", "HEAD"}:
         return _xml(job_document(_wait(found, parameters), _job_address(request, job_id), _owner_name(request)))
@@ -92,9 +98,9 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 
 @csrf_exempt
 @protocol_view
-def part(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
+def part(request: HttpRequest, job_id: UUID, name: str, kind: str = services.KIND) -> HttpResponseBase:
     """Read one part of a job (GET), or set it (POST)."""
-    found = _find(request, job_id)
+    found = _find(request, job_id, kind)
     address = _job_address(request, job_id)
     if request.method in {"GET", "HEAD"}:
         return _read_part(found, name, _parameters(request), address)
@@ -104,9 +110,9 @@ def part(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
 
 
 @protocol_view
-def result(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
+def result(request: HttpRequest, job_id: UUID, name: str, kind: str = services.KIND) -> HttpResponseBase:
     """Send the result of a job."""
-    found = _find(request, job_id)
+    found = _find(request, job_id, kind)
     if name != "result" or found.phase != Job.Phase.COMPLETED or not found.result:
         msg = f"there is no result {name[:40]!r}; the job is {shown_phase(found.phase)}"
         raise NotFoundError(msg)
@@ -121,7 +127,7 @@ def result(request: HttpRequest, job_id: UUID, name: str) -> HttpResponseBase:
 
 @csrf_exempt
 @protocol_view
-def missing(_request: HttpRequest, address: str) -> HttpResponseBase:
+def missing(_request: HttpRequest, address: str, kind: str = services.KIND) -> HttpResponseBase:
     """Say that an address below ``async`` is none of a job."""
     msg = f"there is no job at {address[:80]!r}"
     raise NotFoundError(msg)
@@ -161,7 +167,7 @@ def _set_part(request: HttpRequest, found: Job, name: str) -> None:
             found.destruction_at = read_destruction(single(parameters, "DESTRUCTION"), created=found.created_at)
             found.save(update_fields=["destruction_at"])
         case "parameters":
-            parts = find_parts(request, parameters)
+            parts = _parts(request, parameters, found.kind)
             services.change_parameters(found, _own(parameters, parts))
             services.store_parts(found, parts)
         case _:
@@ -188,6 +194,16 @@ def _wait(found: Job, parameters: Parameters) -> Job:
     phases = {read_phase(asked)} if asked else {shown_phase(found.phase)}
     active = {Job.Phase.PENDING.value, Job.Phase.EXECUTING.value}
     return services.await_change(found, phases & active, patience_s)
+
+
+def _parts(request: HttpRequest, parameters: Parameters, kind: str) -> dict[str, bytes]:
+    """Return the uploaded tables; only queries of TAP take any."""
+    return dict(find_parts(request, parameters)) if kind == services.KIND else {}
+
+
+def _root(request: HttpRequest) -> str:
+    """Return the path under which the jobs of a service are: /tap, also for /tap/tap, or /soda."""
+    return "/" + request.path.split("/", 2)[1]
 
 
 def _own(parameters: Parameters, parts: Iterable[str]) -> list[tuple[str, str]]:
@@ -219,9 +235,9 @@ def _owner_name(request: HttpRequest) -> str:
     return request.user.get_username() if request.user.is_authenticated else ""
 
 
-def _find(request: HttpRequest, job_id: UUID) -> Job:
+def _find(request: HttpRequest, job_id: UUID, kind: str) -> Job:
     """Return a job that the caller may see; one of another account is as good as none."""
-    found = services.find_job(job_id)
+    found = services.find_job(job_id, kind)
     if services.is_of_account(found) and found.owner != _owner(request, ""):
         msg = f"there is no job {job_id}; it may have been removed, or belong to an account: log in"
         raise NotFoundError(msg)

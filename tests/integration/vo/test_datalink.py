@@ -135,10 +135,14 @@ def test_cut_outs_are_described_with_their_limits_for_one_product_and_without_fo
     assert f'value="{DID}mosaic.28"' in one
     assert "/observations/03200490001</TD>" in one
     table = links(client, DID + "mosaic.28", DID + "smc_series", DID + "smc_spectrum")
-    services = {row["ID"]: row["service_def"] for row in table if row["semantics"] == "#cutout"}
-    assert services == {DID + "mosaic.28": "cutout_image", DID + "smc_series": "cutout_timeseries"}
+    services = [(row["ID"], row["service_def"]) for row in table if row["semantics"] == "#cutout"]
+    assert services == [
+        (DID + product, name + end)
+        for product, name in (("mosaic.28", "cutout_image"), ("smc_series", "cutout_timeseries"))
+        for end in ("", "_async")
+    ]
     many = client.get("/datalink/links", {"ID": ["mosaic.28", "smc_series"]}).getvalue().decode()
-    assert many.count('ref="ID"') == 2
+    assert many.count('ref="ID"') == 4
     assert "<MAX" not in many
 
 

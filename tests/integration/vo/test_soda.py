@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import replace
 
 import astropy.units as u
 import numpy as np
@@ -12,9 +13,11 @@ from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.wcs import WCS, FITSFixedWarning
 
+from archive.formats import read_time_series
 from tests.support import fits_files
 from tests.support.closing_session import closing_session
 from tests.support.isla_archive import DID
+from vo.soda.fits_series import write_series_fits
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -103,6 +106,50 @@ def test_a_light_curve_is_cut_in_time_and_by_band(client):
         assert client.get("/soda/sync", {"ID": DID + "smc_series", **nothing}).status_code == 204
 
 
+@pytest.mark.parametrize("form", ["fits", "application/fits", "image/fits"])
+def test_a_cut_light_curve_comes_as_fits_that_reads_back_the_same(client, tmp_path, form):
+    from archive.models import Product
+
+    response, content = cut(client, "smc_series", TIME="54546.1 54548.5", RESPONSEFORMAT=form)
+    assert response["Content-Type"] == "application/fits"
+    assert response["Content-Disposition"].endswith('filename="smc_series_cutout.fits"')
+    (tmp_path / "cut.fits").write_bytes(content)
+    (part,) = read_time_series(tmp_path / "cut.fits")
+    (whole,) = read_time_series(fits_files.write(tmp_path / "whole.fits", fits_files.series_hdu(rows=50)))
+    kept = (whole.time_mjd_tt > 54546.1) & (whole.time_mjd_tt < 54548.6)
+    for name in ("time_mjd_tt", "half_width_d", "rate", "error"):
+        np.testing.assert_allclose(getattr(part, name), getattr(whole, name)[kept], rtol=1e-15)
+    same = ("rate_unit", "quantity", "instrument", "energy_min_kev", "energy_max_kev", "timeref", "source_name")
+    assert [getattr(part, name) for name in same] == [getattr(whole, name) for name in same]
+    assert [finding for finding in part.findings if finding.severity != "info"] == []
+    with fits.open(io.BytesIO(content), checksum=True) as hdus:
+        assert DID + "smc_series" in str(hdus[0].header["HISTORY"])
+        assert "SIMULATD" not in hdus[1].header
+    Product.objects.update(simulated=True)
+    with fits.open(io.BytesIO(cut(client, "smc_series", RESPONSEFORMAT=form, TIME="54546")[1])) as hdus:
+        assert [hdu.header["SIMULATD"] for hdu in hdus] == [True, True]
+
+
+def test_a_cut_magnitude_keeps_its_flags(tmp_path):
+    from archive.models import Product
+
+    curve = replace(
+        read_time_series(fits_files.write(tmp_path / "whole.fits", fits_files.series_hdu(rows=3)))[0],
+        quantity="magnitude",
+        rate_unit="mag",
+        problems=np.array([0, 5, 1]),
+        problems_meaning="1 saturated, 4 moon",
+        timeref="SOLARSYSTEM",
+        half_width_d=np.full(3, np.nan),
+    )
+    product = Product(product_id="omc", instrument="omc", target_name="SS Cyg")
+    (tmp_path / "cut.fits").write_bytes(write_series_fits(product, [curve], ["x"]))
+    (read,) = read_time_series(tmp_path / "cut.fits")
+    assert (read.quantity, read.rate_unit, read.instrument, read.timeref) == ("magnitude", "mag", "omc", "SOLARSYSTEM")
+    assert (list(read.problems), read.problems_meaning) == ([0, 5, 1], "1 saturated, 4 moon")
+    assert np.isnan(read.half_width_d).all()
+
+
 @pytest.mark.parametrize(
     ("query", "status", "begins"),
     [
@@ -128,6 +175,11 @@ def test_a_light_curve_is_cut_in_time_and_by_band(client):
         ("ID=smc_series&TIME=soon", 400, "UsageError: TIME is 'soon'"),
         ("ID=mosaic.28&POL=I", 400, "UsageError: POL is given"),
         ("ID=smc_series&RESPONSEFORMAT=csv", 400, "UsageError: RESPONSEFORMAT 'csv'"),
+        (
+            "ID=mosaic.28&RESPONSEFORMAT=votable",
+            400,
+            "UsageError: RESPONSEFORMAT 'votable' is not offered for mosaic.28",
+        ),
         (f"ID=mosaic.28&POLYGON={'1 2 ' * 1001}", 400, "UsageError: POLYGON has 1001 vertices"),
         ("ID=ivo://archipelago.invalid/P/INTEGRAL/x&CIRCLE=1 2 3", 503, "ServiceUnavailable: No sky maps"),
     ],
