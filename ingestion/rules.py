@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 CODE = re.compile(r"[A-Z][A-Z0-9]+(-[A-Z0-9]+)*")
 SEVERITIES = ("error", "warning", "info")
 _ROOT = Path(__file__).resolve().parent.parent
+REMEDIES_PATH = Path(__file__).with_name("remedies.yaml")
 _NOT_RULES = {
     "jobs.py",
     "load.py",
@@ -59,7 +62,7 @@ def rules_sha256() -> str:
     """Return the digest of the rules' source, which a report carries: equal digest, equal verdict."""
     lines = (
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(_ROOT).as_posix()}\n"
-        for path in (*rule_sources(), *sorted((_ROOT / "ingestion/profiles").glob("*.yaml")))
+        for path in (*rule_sources(), *sorted((_ROOT / "ingestion/profiles").glob("*.yaml")), REMEDIES_PATH)
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -80,10 +83,21 @@ def collect_rules() -> tuple[Rule, ...]:
             known[0].update(severities)
             known[1].update(dict.fromkeys(message))
             known[2].update(dict.fromkeys(remedy))
+    written = remedies_of_rules()
     return tuple(
-        Rule(code, tuple(word for word in SEVERITIES if word in severities), tuple(messages), tuple(remedies))
+        Rule(
+            code,
+            tuple(word for word in SEVERITIES if word in severities),
+            tuple(messages),
+            tuple(remedies) or ((written[code],) if code in written else ()),
+        )
         for code, (severities, messages, remedies) in sorted(said.items())
     )
+
+
+def remedies_of_rules() -> dict[str, str]:
+    """Return what to do about rules whose findings do not say so themselves, by code."""
+    return yaml.safe_load(REMEDIES_PATH.read_text("utf-8"))
 
 
 def _findings_in(tree: ast.Module) -> Iterator[tuple[str, set[str], list[str], list[str]]]:
@@ -162,7 +176,7 @@ def describe_rules() -> str:
     ]
     for rule in rules:
         cells = (
-            f"`{rule.code}`",
+            f'<span id="{rule.code.lower()}"></span>`{rule.code}`',
             ", ".join(rule.severities),
             "; ".join(_cell(text) for text in rule.messages),
             " ".join(_cell(text) for text in rule.remedies),

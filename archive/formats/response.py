@@ -224,7 +224,8 @@ def response_in(file: FitsFile) -> Response:
     hdu, label = file.hdus[index], file.label(index)
     data = read_columns(file, index, ("ENERG_LO", "ENERG_HI", "N_GRP"))
     _check_grid(data["ENERG_LO"], data["ENERG_HI"], label)
-    first = _first_channel(hdu, channel)
+    findings: list[Finding] = []
+    first = _first_channel(hdu, channel, label, findings)
     groups, starts, lengths, values = (hdu.data[name] for name in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX"))
     matrix = np.zeros((len(hdu.data), len(channel)), np.float32)
     for row in range(len(matrix)):
@@ -259,7 +260,6 @@ def response_in(file: FitsFile) -> Response:
                 )
             matrix[row, begin : begin + count] = row_values[at : at + count]
             at += count
-    findings = []
     if not np.isfinite(matrix).all():
         row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
         raise refuse(
@@ -298,8 +298,28 @@ def response_in(file: FitsFile) -> Response:
     return Response(data["ENERG_LO"], data["ENERG_HI"], matrix, channel, channel_low, channel_high, tuple(findings))
 
 
-def _first_channel(hdu: AnyHdu, channel: IntArray) -> int:
-    """Return the first channel as F_CHAN counts: TLMIN of F_CHAN, else that of EBOUNDS (CAL/GEN/92-002a)."""
+def _first_channel(hdu: AnyHdu, channel: IntArray, label: str, findings: list[Finding]) -> int:
+    """Return the first channel as F_CHAN counts: TLMIN of F_CHAN, else that of EBOUNDS, else 1 (CAL/GEN/92-002a)."""
     position = [name.upper() for name in hdu.columns.names].index("F_CHAN") + 1
     declared = headers.number(hdu.header, f"TLMIN{position}")
-    return int(declared) if declared is not None else int(channel[0]) if len(channel) else 0
+    if declared is not None:
+        return int(declared)
+    first = int(channel[0]) if len(channel) else 0
+    ends = [
+        int(np.max(np.atleast_1d(start)[:1] + np.atleast_1d(count)[:1], initial=0))
+        for start, count in zip(hdu.data["F_CHAN"], hdu.data["N_CHAN"], strict=True)
+    ]
+    if first != 0 or max(ends, default=0) <= len(channel):
+        return first
+    findings.append(
+        Finding(
+            "RMF-FIRST-CHANNEL",
+            "warning",
+            "F_CHAN has no TLMIN and leaves channels that count from 0; they were taken to count from 1",
+            hdu=label,
+            column="F_CHAN",
+            found=f"channels up to {max(ends) - 1}, {len(channel)} in EBOUNDS from 0",
+            expected=f"TLMIN{position}",
+        )
+    )
+    return 1

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from ingestion.rules import CODE, collect_rules, describe_rules, rule_sources
+from ingestion.rules import CODE, collect_rules, describe_rules, remedies_of_rules, rule_sources
 
 TESTS = Path(__file__).parents[2]
 DEFECTS = ("unit/ingestion", "unit/archive/formats", "integration/ingestion")
@@ -52,3 +52,16 @@ def test_every_rule_says_something():
     silent = [rule.code for rule in collect_rules() if not rule.messages or not rule.severities]
     # These pass on what the archive, astropy and the parser of times say.
     assert silent == ["ARCHIVE-REFUSED", "FITS-NOTE", "TIME-UTC"]
+
+
+def test_every_rule_says_what_to_do():
+    assert [rule.code for rule in collect_rules() if not "".join(rule.remedies)] == []
+
+
+def test_no_remedy_is_left_of_a_rule_that_is_gone():
+    assert set(remedies_of_rules()) <= {rule.code for rule in collect_rules()}
+
+
+def test_every_remedy_is_one_sentence():
+    odd = [code for code, words in remedies_of_rules().items() if not words[0].isupper() or not words.endswith(".")]
+    assert odd == []

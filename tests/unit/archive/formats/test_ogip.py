@@ -7,9 +7,10 @@ from astropy.io import fits
 from archive.formats import FormatError
 from archive.formats.container import open_fits
 from archive.formats.ogip import check_good_times
+from archive.formats.response import read_response
 from archive.formats.spectrum import read_spectrum
 from archive.formats.timeseries import read_time_series
-from tests.support.fits_files import IJD_KEYWORDS, series_hdu, spectrum_hdu, table, write
+from tests.support.fits_files import IJD_KEYWORDS, rmf_hdus, series_hdu, spectrum_hdu, table, write
 
 
 def unchanged(_):
@@ -156,3 +157,15 @@ def test_good_times_are_in_order_and_inside_the_span(tmp_path, rule, start, stop
     with open_fits(write(tmp_path / "a.fits", table("GTI", columns, **keywords))) as file:
         found = check_good_times(file)
     assert [(one.rule, one.row) for one in found] == [(rule, 2)]
+
+
+def test_channels_of_a_response_without_tlmin_may_count_from_one(tmp_path):
+    """CAL/GEN/92-002a takes 1 where TLMIN is absent; EBOUNDS of Fermi's matrices count from 0 beside it."""
+    good, bounds = rmf_hdus(variable=False)
+    expected = read_response(write(tmp_path / "good.fits", good, bounds)).matrix
+    matrix, bounds = rmf_hdus(variable=False)
+    del matrix.header["TLMIN4"]
+    matrix.data["F_CHAN"] += 1
+    read = read_response(write(tmp_path / "from-one.fits", matrix, bounds))
+    np.testing.assert_array_equal(read.matrix, expected)
+    assert [(one.rule, one.severity) for one in read.findings] == [("RMF-FIRST-CHANNEL", "warning")]
