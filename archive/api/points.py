@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive.errors import NotFoundError, UsageError
-from archive.formats import Spectrum, TimeSeries, read_spectrum, read_time_series
+from archive.formats import (
+    Response,
+    Spectrum,
+    TimeSeries,
+    read_effective_area,
+    read_response,
+    read_spectrum,
+    read_time_series,
+)
 from archive.models import Product, ProductFile
 from archive.selectors import current_rows, find_tombstone
 from archive.storage import file_path
+from archive.unfolding import Unfolded, unfold
 
 FloatArray = NDArray[np.float64]
 
@@ -84,6 +93,47 @@ def read_product_spectrum(product: Product) -> Spectrum:
         raise UsageError(f"Product {product.product_id} is a {product.kind}, not a spectrum.")
     rmf = next((file.sha256 for file in product_files(product.product_id) if file.role == ProductFile.Role.RMF), None)
     return _spectrum(_digest(product, ProductFile.Role.SCIENCE), rmf)
+
+
+def unfold_product(product: Product, index: float | None = None) -> Unfolded:
+    """Unfold the spectrum of a product with a power law, whose photon index is fitted where it is not given.
+
+    Raises
+    ------
+    UsageError
+        If the product is no spectrum, or cannot be unfolded; see `archive.unfolding.unfold`.
+    NotFoundError
+        If it has no science file, response matrix or effective area.
+    """
+    spectrum = read_product_spectrum(product)
+    files = {file.role: file.sha256 for file in product_files(product.product_id)}
+    missing = [
+        name for name, role in (("response matrix (RMF)", "rmf"), ("effective area (ARF)", "arf")) if role not in files
+    ]
+    if missing:
+        raise NotFoundError(
+            f"Product {product.product_id} has no {' and no '.join(missing)} in this release; without them its counts "
+            "cannot be unfolded."
+        )
+    response, area = _response(files[ProductFile.Role.RMF]), read_effective_area(file_path(files[ProductFile.Role.ARF]))
+    return unfold(spectrum, response, area, index=index)
+
+
+def unfolded_table(found: Unfolded) -> Table:
+    """Lay an unfolded spectrum out as columns."""
+    return Table(
+        "unfolded spectrum",
+        (
+            ("channel", "", found.channel),
+            ("energy_min_kev", "keV", found.energy_min_kev),
+            ("energy_max_kev", "keV", found.energy_max_kev),
+            ("photon_flux", "ph/(cm**2.s.keV)", found.photon_flux),
+            ("photon_flux_error", "ph/(cm**2.s.keV)", found.photon_flux_error),
+            ("energy_flux", "erg/(cm**2.s)", found.energy_flux),
+            ("energy_flux_error", "erg/(cm**2.s)", found.energy_flux_error),
+            ("model_energy_flux", "erg/(cm**2.s)", found.model_energy_flux),
+        ),
+    )
 
 
 def product_table(product: Product) -> tuple[Table, ...]:
@@ -174,6 +224,12 @@ def _digest(product: Product, role: str) -> str:
 @lru_cache(maxsize=32)
 def _series(sha256: str) -> tuple[TimeSeries, ...]:
     return read_time_series(file_path(sha256))
+
+
+@lru_cache(maxsize=4)
+def _response(sha256: str) -> Response:
+    """Read a response; a matrix of ISGRI takes some 20 MB, so few are kept."""
+    return read_response(file_path(sha256))
 
 
 @lru_cache(maxsize=64)

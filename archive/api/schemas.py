@@ -84,6 +84,8 @@ SOURCE = record(
         "names": many(TEXT),
         "release": described(TEXT, "release in which this row appeared or last changed"),
         "delivery": TEXT,
+        "product_total": described(WHOLE, "products of the source; `products` holds one page of them"),
+        "next_page": described(MAYBE_TEXT, "the parameter `page` of the next page; null on the last"),
         "products": many(record(_BRIEF_PRODUCT)),
     },
     _DISTANCE,
@@ -163,6 +165,28 @@ SPECTRUM = record(
         "error_per_kev": _NUMBERS,
     }
 )
+UNFOLDED = record(
+    {
+        **_ABOUT,
+        "meaning": TEXT,
+        "method": TEXT,
+        "photon_index": NUMBER,
+        "index_is_fitted": YES_NO,
+        "index_error": described(MAYBE_NUMBER, "1 sigma, where chi2 rises by 1; null when given or not bounded"),
+        "norm": described(NUMBER, "of the power law at 1 keV, ph/(cm**2.s.keV)"),
+        "chi2": NUMBER,
+        "degrees_of_freedom": WHOLE,
+        "units": {"type": "object", "additionalProperties": dict(TEXT)},
+        "channel": _NUMBERS,
+        "energy_min_kev": _NUMBERS,
+        "energy_max_kev": _NUMBERS,
+        "photon_flux": _NUMBERS,
+        "photon_flux_error": _NUMBERS,
+        "energy_flux": _NUMBERS,
+        "energy_flux_error": _NUMBERS,
+        "model_energy_flux": _NUMBERS,
+    }
+)
 RESOLVED = record(
     {
         "query": TEXT,
@@ -201,6 +225,13 @@ SOURCE_PARAMETERS = [
     _query("dec", "ICRS, deg", OpenApiTypes.NUMBER),
     _query("radius", "deg", OpenApiTypes.NUMBER),
     *_PAGING,
+]
+PRODUCT_PAGE_PARAMETERS = [
+    _query("page", "`next_page` of the answer before"),
+    _query("size", "products on a page, 10 to 1000 (the default)", OpenApiTypes.INT),
+]
+UNFOLDED_PARAMETERS = [
+    _query("index", "photon index of the power law; absent = fitted to the channels", OpenApiTypes.NUMBER)
 ]
 LIGHT_CURVE_PARAMETERS = [_query("bin_d", "average in bins of so many days", OpenApiTypes.NUMBER)]
 RESOLVE_PARAMETERS = [_query("name", "a name, or a position in any notation")]

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from archive.api.points import rebin, series_label, spectrum_table
+from archive.api.points import rebin, series_label, spectrum_table, unfolded_table
 from archive.formats import Finding, Spectrum, TimeSeries
 from archive.models import Product
+from archive.unfolding import Unfolded
 
 
 def numbers(values: NDArray[np.generic]) -> list[float | None]:
@@ -72,6 +73,30 @@ def spectrum_document(product: Product, spectrum: Spectrum) -> Mapping[str, obje
         "has_energies": bool(np.isfinite(spectrum.energy_min_kev).all()),
         "remarks": _remarks(spectrum.findings),
         **{name: numbers(values) for name, values in columns.items()},
+    }
+
+
+METHOD = (
+    "flux of a channel = measured rate / rate predicted by the power law folded with RMF and ARF, times the law at the "
+    "geometric middle of the channel; it depends on the photon index and is no substitute for a fit"
+)
+
+
+def unfolded_document(product: Product, found: Unfolded) -> Mapping[str, object]:
+    """Compose the document of an unfolded spectrum."""
+    table = unfolded_table(found)
+    return {
+        **_about(product),
+        "meaning": "photon flux and E^2 times it (energy_flux) in each channel, unfolded with a power law",
+        "method": METHOD,
+        "photon_index": found.index,
+        "index_is_fitted": found.fitted,
+        "index_error": found.index_error,
+        "norm": found.norm,
+        "chi2": found.chi2,
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "units": {name: unit for name, unit, _ in table.columns if unit},
+        **{name: numbers(values) for name, _, values in table.columns},
     }
 
 

@@ -15,4 +15,5 @@ urlpatterns = [
     path("products/<str:product_id>", views.product, name="api-product"),
     path("products/<str:product_id>/light-curve", views.light_curve, name="api-light-curve"),
     path("products/<str:product_id>/spectrum", views.spectrum, name="api-spectrum"),
+    path("products/<str:product_id>/unfolded", views.unfolded, name="api-unfolded"),
 ]

@@ -9,13 +9,14 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from archive.api import schemas
-from archive.api.points import find_product, product_files, read_product_series, read_product_spectrum
+from archive.api.points import find_product, product_files, read_product_series, read_product_spectrum, unfold_product
 from archive.api.schemas import answers
-from archive.api.series import light_curve_document, spectrum_document
+from archive.api.series import light_curve_document, spectrum_document, unfolded_document
 from archive.errors import NotFoundError, UsageError
 from archive.models import Product, Source, SourceName
 from archive.selectors import current_release, current_rows, resolve_name, separation_deg, within_cone
-from archive.website.paging import read_size, take_page
+from archive.unfolding import INDEX_RANGE
+from archive.website.paging import MAX_SIZE, read_size, take_page
 from archive.website.query import NameQuery, PositionQuery, parse_query
 from archive.website.request_values import read_cone, read_number, read_text
 
@@ -38,6 +39,7 @@ def root(request: Request) -> Response:
                 "product": f"{base}products/{{product_id}}",
                 "light curve": f"{base}products/{{product_id}}/light-curve?bin_d={{days}}",
                 "spectrum": f"{base}products/{{product_id}}/spectrum",
+                "unfolded spectrum": f"{base}products/{{product_id}}/unfolded?index={{photon_index}}",
                 "cutout": f"{base}cutout?survey={{hips}}&ra={{ra}}&dec={{dec}}&size={{deg}}",
                 "moc": f"{base}moc?op={{op}}&moc={{name}}&moc={{name}}&format={{format}}",
             },
@@ -73,14 +75,20 @@ def sources(request: Request) -> Response:
     )
 
 
-@extend_schema(summary="One source: names, position, products", parameters=[], responses=answers(schemas.SOURCE))
+@extend_schema(
+    summary="One source: names, position, and its products page by page",
+    parameters=schemas.PRODUCT_PAGE_PARAMETERS,
+    responses=answers(schemas.SOURCE),
+)
 @api_view()
 def source(request: Request, source_id: str) -> Response:
     row = current_rows(Source).filter(source_id=source_id).select_related("release_from", "delivery").first()
     if row is None:
         raise NotFoundError(f"There is no source with the id {source_id!r} in this release.")
     names = current_rows(SourceName).filter(source_id=source_id).values_list("name", flat=True)
-    products = current_rows(Product).filter(source_id=source_id)
+    products, params = current_rows(Product).filter(source_id=source_id), request.query_params
+    size = read_size(params.get("size", str(MAX_SIZE)))
+    page = take_page(products, order="product_id", key="product_id", mark=params.get("page", ""), size=size)
     return Response(
         {
             **_brief(row, request),
@@ -89,7 +97,9 @@ def source(request: Request, source_id: str) -> Response:
             "names": list(names),
             "release": row.release_from.name,
             "delivery": row.delivery.pk,
-            "products": [_product_brief(product, request) for product in products],
+            "product_total": products.order_by().count(),
+            "next_page": page.next_mark or None,
+            "products": [_product_brief(product, request) for product in page.rows],
         }
     )
 
@@ -135,6 +145,18 @@ def light_curve(request: Request, product_id: str) -> Response:
 def spectrum(request: Request, product_id: str) -> Response:
     row = find_product(product_id)
     return Response(spectrum_document(row, read_product_spectrum(row)))
+
+
+@extend_schema(
+    summary="A spectrum unfolded with a power law",
+    parameters=schemas.UNFOLDED_PARAMETERS,
+    responses=answers(schemas.UNFOLDED),
+)
+@api_view()
+def unfolded(request: Request, product_id: str) -> Response:
+    row = find_product(product_id)
+    index = read_number(request.query_params, "index", *INDEX_RANGE)
+    return Response(unfolded_document(row, unfold_product(row, index)))
 
 
 @extend_schema(

@@ -17,6 +17,8 @@ from archive.website.citation import Cited
 
 MAX_LISTED = 100
 MAX_SERIES_PLOTS, MAX_SPECTRUM_PLOTS, MAX_CURVES = 5, 2, 8
+CANDIDATES = 48
+"""So many products of a kind are looked at for those that have a file to draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ class SourceProducts:
         return self.cited.count
 
     @property
+    def unfoldable(self) -> frozenset[str]:
+        """Spectra that have what unfolding needs: a response matrix and an effective area."""
+        needed = {ProductFile.Role.RMF, ProductFile.Role.ARF}
+        return frozenset(p.product_id for p, files in self.listed if needed <= {file.role for file in files})
+
+    @property
     def more_series(self) -> int:
         """Light curves that are not drawn."""
         all_of_them = sum(found.count for found in self.counts if found.kind in SERIES_KINDS)
@@ -80,14 +88,16 @@ def read_products(source_id: str) -> SourceProducts:
     )
     if cited.count <= MAX_LISTED:
         products = list(full)
-        series = series_groups(p for p in products if p.kind in SERIES_KINDS)[:MAX_SERIES_PLOTS]
-        spectra = _longest([p for p in products if p.kind == Product.Kind.SPECTRUM])
+        files = _files_by_product(products)
+        drawable = [p for p in products if _has_science_file(files.get(p.product_id, ()))]
+        series = series_groups(p for p in drawable if p.kind in SERIES_KINDS)[:MAX_SERIES_PLOTS]
+        spectra = _longest([p for p in drawable if p.kind == Product.Kind.SPECTRUM])
     else:
         series = _first_series(full, counts)
         longest = full.filter(kind=Product.Kind.SPECTRUM).order_by(F("exposure_s").desc(nulls_last=True), "product_id")
-        spectra = list(longest[:MAX_SPECTRUM_PLOTS])
+        spectra = _with_science_file(longest[:CANDIDATES])[:MAX_SPECTRUM_PLOTS]
         products = [*(p for group in series for p in group.products), *spectra]
-    files = _files_by_product(products)
+        files = _files_by_product(products)
     return SourceProducts(
         counts,
         tuple(series),
@@ -135,8 +145,23 @@ def _first_series(rows: QuerySet[Product], counts: Sequence[KindCount]) -> list[
         for found in counts:
             if found.kind == kind and len(groups) < MAX_SERIES_PLOTS:
                 first = rows.filter(kind=kind, instrument=found.instrument).order_by("obs_id", "energy_min_kev")
-                groups += series_groups(first[: MAX_CURVES * 2])[: MAX_SERIES_PLOTS - len(groups)]
+                drawable = _with_science_file(first[:CANDIDATES])[: MAX_CURVES * 2]
+                groups += series_groups(drawable)[: MAX_SERIES_PLOTS - len(groups)]
     return groups
+
+
+def _with_science_file(products: Iterable[Product]) -> list[Product]:
+    """Keep the products that can be drawn: what a release describes may have no file in it."""
+    found = list(products)
+    files = current_rows(ProductFile).filter(
+        product_id__in=[p.product_id for p in found], role=ProductFile.Role.SCIENCE
+    )
+    held = set(files.order_by().values_list("product_id", flat=True))
+    return [p for p in found if p.product_id in held]
+
+
+def _has_science_file(files: Iterable[ProductFile]) -> bool:
+    return any(file.role == ProductFile.Role.SCIENCE for file in files)
 
 
 def _longest(spectra: Sequence[Product]) -> list[Product]:

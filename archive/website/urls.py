@@ -20,8 +20,10 @@ from archive.website.views import (
     tables,
     targets,
     timeline,
+    unfolded,
     usage,
 )
+
 _MAPS = {"sitemaps": SITEMAPS}
 
 urlpatterns = [
@@ -46,6 +48,7 @@ urlpatterns = [
     path("gallery", gallery.gallery, name="gallery"),
     path("products/", products.product_list, name="products"),
     path("products/<str:product_id>", products.product, name="product"),
+    path("products/<str:product_id>/unfolded", unfolded.unfolded, name="product-unfolded"),
     path("products/<str:product_id>/provenance.json", gallery.provenance, name="product-provenance"),
     path("products/<str:product_id>/points", products.product_points, name="product-points"),
     path("products/<str:product_id>/points.csv", products.product_csv, name="product-csv"),

@@ -165,6 +165,7 @@ class PlotBox {
     this.axis = query.get("axis") in AXES ? query.get("axis") : "utc";
     this.bin = ["1", "10", "100"].includes(query.get("bin")) ? query.get("bin") : "";
     this.standardScale = this.isSpectrum ? "log" : "linear";
+    this.view = this.box.dataset.unfolded && query.get("show") === "flux" ? "flux" : "counts";
     this.scale = ["log", "linear"].includes(query.get(this.scaleName)) ? query.get(this.scaleName) : this.standardScale;
     box.querySelector(".plot-tools").hidden = false;
     this.target.querySelector(".loading").textContent = "Loading the points…";
@@ -187,6 +188,9 @@ class PlotBox {
     } else if ("scale" in button.dataset) {
       this.scale = button.dataset.scale;
       remember(this.scaleName, this.scale, this.standardScale);
+    } else if ("view" in button.dataset) {
+      this.view = button.dataset.view;
+      remember("show", this.view, "counts");
     } else if (!("reset" in button.dataset)) {
       return;
     }
@@ -195,13 +199,14 @@ class PlotBox {
 
   async show() {
     for (const button of this.box.querySelectorAll(".plot-tools button")) {
-      const { axis, bin, scale } = button.dataset;
-      button.setAttribute("aria-pressed", String(axis === this.axis || bin === this.bin || scale === this.scale));
+      const { axis, bin, scale, view } = button.dataset;
+      button.setAttribute("aria-pressed", String(axis === this.axis || bin === this.bin || scale === this.scale || view === this.view));
     }
     this.target.setAttribute("aria-busy", "true");
     const query = this.bin && !this.isSpectrum ? `?bin_d=${this.bin}` : "";
     try {
-      const documents = await Promise.all(this.box.dataset.sources.split(" ").map((address) => fetchJson(address + query)));
+      const sources = this.view === "flux" ? this.box.dataset.unfolded : this.box.dataset.sources;
+      const documents = await Promise.all(sources.split(" ").map((address) => fetchJson(address + query)));
       this.draw(documents);
     } catch (error) {
       this.plot?.destroy();
@@ -213,7 +218,7 @@ class PlotBox {
 
   draw(documents) {
     this.documents = documents;
-    const drawing = this.isSpectrum ? this.spectrum(documents[0]) : this.lightCurve(documents);
+    const drawing = this.isSpectrum ? (this.view === "flux" ? this.unfolded(documents[0]) : this.spectrum(documents[0])) : this.lightCurve(documents);
     this.plot?.destroy();
     this.target.replaceChildren();
     this.note.textContent = drawing.note;
@@ -251,6 +256,25 @@ class PlotBox {
       curves,
       note: `${count} points, ${bins}, 1σ errors; times hold at ${places}.${lost}${simulated}${remarks}`,
       look: { xLabel: axis.label, yLabel: `${quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log, yDown: quantity === "magnitude" },
+    };
+  }
+
+  unfolded(item) {
+    const log = this.scale === "log";
+    const shown = item.energy_flux.map((_, i) => i).filter((i) => item.energy_flux[i] !== null && (!log || item.energy_flux[i] > 0));
+    const curve = {
+      label: "E²N(E)", unit: "erg/cm²/s", colour: colour(0),
+      x: shown.map((i) => Math.sqrt(item.energy_min_kev[i] * item.energy_max_kev[i])),
+      y: shown.map((i) => item.energy_flux[i]), error: shown.map((i) => item.energy_flux_error[i]),
+      low: shown.map((i) => item.energy_min_kev[i]), high: shown.map((i) => item.energy_max_kev[i]),
+    };
+    const hidden = item.energy_flux.length - shown.length;
+    const spread = item.index_error === null ? "" : ` ± ${item.index_error.toFixed(2)}`;
+    const index = `Γ = ${item.photon_index.toFixed(2)}${spread}, ${item.index_is_fitted ? `fitted to these channels (χ² ${item.chi2.toFixed(1)} for ${item.degrees_of_freedom} degrees of freedom)` : "as given"}`;
+    return {
+      curves: [curve],
+      note: `Drawn: E² times the photon flux, unfolded with RMF and ARF for a power law of photon index ${index}. Method: ${item.method}. 1σ errors${hidden ? `; ${hidden} channels without a positive value are not drawn` : ""}.${item.simulated ? " Simulated data." : ""}`,
+      look: { xLabel: "Energy (keV)", yLabel: "E² N(E) (erg/cm²/s)", xTime: false, xLog: log, yLog: log },
     };
   }
 

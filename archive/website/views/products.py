@@ -112,6 +112,7 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
         "workflow": read_workflow(row, files, settings.PUBLIC_URL),
         "notes": read_notes(science) if science else None,
         "has_file": science is not None,
+        "unfoldable": {ProductFile.Role.RMF, ProductFile.Role.ARF} <= {file.role for file in files},
         "total_bytes": sum(file.size_bytes for file in files),
         "pyvo": adql.pyvo_code(address),
     }

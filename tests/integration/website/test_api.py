@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from archive import models, services
 from tests.support.web_archive import CRAB, SERIES, SOURCE_COUNT, SPECTRUM
 
 
@@ -97,3 +98,28 @@ def test_bad_input_is_one_sentence_in_json(archive, client, address, status, fau
     error = response.json()["error"]
     assert error["fault"] == fault
     assert len(error["message"]) > 20
+
+
+def test_products_of_a_source_come_page_by_page(archive, client):
+    delivery = models.Delivery.objects.get(delivery_id="real")
+    more = models.Delivery(
+        delivery_id="more", title="More", team="t", digest_sha256="4" * 64, received_at=delivery.received_at
+    )
+    rows = [
+        {"product_id": f"p{n:03d}", "kind": "spectrum", "title": f"P {n}", "instrument": "spi", "source_id": CRAB}
+        for n in range(25)
+    ]
+    with services.open_publication(delivery=more, description="More products") as publication:
+        publication.merge(models.Product, rows)
+    found, page = [], ""
+    while page is not None:
+        document = client.get(f"/api/v1/sources/{CRAB}", {"size": "10", "page": page}).json()
+        assert document["product_total"] == 27
+        found += [product["product_id"] for product in document["products"]]
+        page = document["next_page"]
+    assert len(found) == len(set(found)) == 27
+    # None of the new ones has a file: the page draws what can be drawn and shows no error.
+    html = client.get(f"/sources/{CRAB}").content.decode()
+    assert f"/api/v1/products/{SPECTRUM}/spectrum" in html
+    assert "/api/v1/products/p001/spectrum" not in html
+    assert "no science file" in client.get("/products/p001").content.decode()
