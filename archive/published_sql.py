@@ -14,7 +14,7 @@ from archive.published import POSTGRES_TYPES, SCHEMAS, Column, Table
 
 SKY_FUNCTIONS = Path(__file__).with_name("sky_functions.sql")
 _CURRENT = re.compile(r"@current\((\w+)\)")
-_MACRO = re.compile(r"@(utc|revolution|isla_instrument|isla_band)\(([\w.]+)(?:, ([\w.]+))?\)")
+_MACRO = re.compile(r"@(utc|revolution|release|isla_instrument|isla_band)\(([\w.]+)(?:, ([\w.]+))?\)")
 _CURRENT_RELEASE = "(SELECT release_id FROM archive_currentrelease)"
 
 _REVOLUTIONS = "FROM archive_revolution r WHERE r.tstart_mjd_tt IS NOT NULL AND @current(r)"
@@ -28,6 +28,9 @@ _MACROS: Mapping[str, str] = MappingProxyType(
         # The revolution that an MJD falls into: the last one that began before it.
         "revolution": f"((SELECT array_agg(r.revolution ORDER BY r.tstart_mjd_tt) {_REVOLUTIONS})[NULLIF(width_bucket("
         f"{{0}}, (SELECT array_agg(r.tstart_mjd_tt ORDER BY r.tstart_mjd_tt) {_REVOLUTIONS})), 0)])",
+        # The name of a release by its number, out of two arrays that a statement reads once.
+        "release": "((SELECT array_agg(r.name ORDER BY r.number) FROM archive_release r)[width_bucket({0}, "
+        "(SELECT array_agg(r.number ORDER BY r.number) FROM archive_release r))])",
         "isla_instrument": "CASE WHEN {0} IN ('isgri', 'picsit', 'ibis') THEN 1 WHEN {0} LIKE 'jemx%' THEN 2 "
         "WHEN {0} = 'spi' THEN 3 WHEN {0} = 'omc' THEN 4 END",
         "isla_band": "to_char(round({0}), 'FM9999900') || '_' || to_char(round({1}), 'FM9999900')",

@@ -109,10 +109,9 @@ def read_counts(
     free = [name for name in facets if name not in filtering]
     sets = [sql.SQL("({})").format(sql.Identifier(name)) for name in free] + [sql.SQL("()")]
     flags = [sql.SQL("GROUPING({})").format(sql.Identifier(name)) for name in free]
-    statement = sql.SQL("SELECT {} FROM {} WHERE {} GROUP BY GROUPING SETS ({})").format(
+    statement = sql.SQL("SELECT {} FROM {} GROUP BY GROUPING SETS ({})").format(
         sql.SQL(", ").join([*map(sql.Identifier, free), *flags, sql.SQL("count(*)")]),
-        sql.Identifier(*table.split(".")),
-        sql.SQL(" AND ").join(_conditions(filters, cone)),
+        _rows_to_count(table, free, filters, cone),
         sql.SQL(", ").join(sets),
     )
     counted: dict[str, list[Row]] = {name: [] for name in facets}
@@ -127,16 +126,34 @@ def read_counts(
     for name in facets:
         if name in filtering:
             others = tuple(condition for condition in filters if condition.column != name)
-            counted[name] = _count_values(table, name, _conditions(others, cone))
+            counted[name] = _count_values(_rows_to_count(table, [name], others, cone), name)
     return Counts(int(str(total)), tuple(make_facet(name, rows) for name, rows in counted.items()))
 
 
-def _count_values(table: str, column: str, where: Iterable[sql.Composable]) -> list[Row]:
-    return _run(
-        sql.SQL("SELECT {0}, count(*) FROM {1} WHERE {2} GROUP BY {0}").format(
-            sql.Identifier(column), sql.Identifier(*table.split(".")), sql.SQL(" AND ").join(where)
-        )
+def _count_values(rows: sql.Composable, column: str) -> list[Row]:
+    return _run(sql.SQL("SELECT {0}, count(*) FROM {1} GROUP BY {0}").format(sql.Identifier(column), rows))
+
+
+def _rows_to_count(table: str, columns: Iterable[str], filters: Iterable[Filter], cone: Cone | None) -> sql.Composed:
+    """Write what stands after FROM: the rows of a search with some of their columns.
+
+    A circle is read cell by cell, so that an index which has all the columns gives them without the rows (an OR of
+    cells would make PostgreSQL fetch every row); OFFSET keeps it from reading all cells in one pass.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    source = sql.Identifier(*table.split("."))
+    if cone is None or cone.radius_deg > INDEXED_RADIUS_DEG:
+        where = sql.SQL(" AND ").join(_conditions(filters, cone))
+        return sql.SQL("(SELECT {} FROM {} WHERE {}) AS found").format(names, source, where)
+    cells = sql.SQL(", ").join(
+        sql.SQL("({}::bigint, {}::bigint)").format(sql.Literal(low), sql.Literal(high))
+        for low, high in cone_ranges(cone.ra, cone.dec, cone.radius_deg)
     )
+    where = sql.SQL(" AND ").join([*_conditions(filters, None), _chord(cone)])
+    return sql.SQL(
+        "(VALUES {}) AS cells(low, high) CROSS JOIN LATERAL "
+        "(SELECT {} FROM {} WHERE _hpx >= cells.low AND _hpx < cells.high AND {} OFFSET 0) AS found"
+    ).format(cells, names, source, where)
 
 
 def make_facet(column: str, rows: Iterable[Row]) -> Facet:
@@ -189,12 +206,17 @@ def _cone(cone: Cone) -> Iterable[sql.Composable]:
             for low, high in cone_ranges(cone.ra, cone.dec, cone.radius_deg)
         ]
         yield sql.SQL("({})").format(sql.SQL(" OR ").join(ranges))
+    yield _chord(cone)
+
+
+def _chord(cone: Cone) -> sql.Composed:
+    """Write the exact test: the chord squared between unit vectors."""
     squares = [
         sql.SQL("({0} - {1}) * ({0} - {1})").format(sql.Identifier(name), sql.Literal(float(value)))
         for name, value in zip(("_x", "_y", "_z"), unit_vector(cone.ra, cone.dec), strict=True)
     ]
     limit = 4.0 * math.sin(math.radians(cone.radius_deg) / 2.0) ** 2
-    yield sql.SQL("{} <= {}").format(sql.SQL(" + ").join(squares), sql.Literal(limit))
+    return sql.SQL("{} <= {}").format(sql.SQL(" + ").join(squares), sql.Literal(limit))
 
 
 def _page_statement(
