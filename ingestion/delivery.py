@@ -3,7 +3,9 @@
 import fnmatch
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from archive.formats.findings import Finding
 from ingestion.label import LABEL_NAME, Label
@@ -26,7 +28,9 @@ def is_safe_name(name: str) -> bool:
     return bool(_FILE_NAME_OF_OLD.fullmatch(name))
 
 
-def check_names(label: Label, names: list[str], profile_of: dict[str, str | None]) -> list[Finding]:
+def check_names(
+    label: Label, names: list[str], profile_of: dict[str, str | None], seen: Mapping[str, str] = MappingProxyType({})
+) -> list[Finding]:
     """Compare the files with the label: every file one pattern, every pattern a file, every profile as found.
 
     Parameters
@@ -35,6 +39,8 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
         Names of all files but label and manifest.
     profile_of
         Profile that the content of each file was recognised as; None = none.
+    seen
+        What is in files that no profile claims, in words.
     """
     findings = []
     matched: dict[str, int] = {}
@@ -86,7 +92,7 @@ def check_names(label: Label, names: list[str], profile_of: dict[str, str | None
                 )
             )
         elif profile_of[name] != claims[0].profile:
-            found = profile_of[name] or "no known kind of file"
+            found = profile_of[name] or f"no known kind of file: {seen.get(name) or 'damaged'}"
             findings.append(
                 Finding(
                     "FILE-PROFILE",

@@ -25,7 +25,10 @@ _SKIPPED_FOLDERS = {".git", "__pycache__"}
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredFile:
-    """A file with its digest and what it was taken for; `profile` is None when nothing claims it."""
+    """A file with its digest and what it was taken for; `profile` is None when nothing claims it.
+
+    `seen` says in words what is in a file that nothing claims.
+    """
 
     path: Path
     name: str
@@ -33,6 +36,7 @@ class DiscoveredFile:
     sha256: str
     profile: Profile | None
     findings: tuple[Finding, ...]
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,23 @@ def _inspect(path: Path, name: str) -> DiscoveredFile:
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         unforeseen = Finding("FILE-UNREADABLE", "error", message, path=name, found=words)
         return DiscoveredFile(path, name, size, digest, None, (unforeseen,))
-    return DiscoveredFile(
-        path, name, size, digest, find_profile(probe), tuple(finding.at(name) for finding in findings)
-    )
+    profile = find_profile(probe)
+    seen = "" if profile else _describe(probe)
+    return DiscoveredFile(path, name, size, digest, profile, tuple(finding.at(name) for finding in findings), seen)
+
+
+def _describe(probe: Probe) -> str:
+    """Say what a file holds that no profile claims: its HDUs with class and mission, or its first line."""
+    if not probe.hdus:
+        return f"text that begins {probe.lines[0].strip()[:60]!r}" if probe.lines else "neither text nor FITS"
+    words = []
+    for hdu in probe.hdus[:8]:
+        facts = [
+            hdu.cards[key].strip() for key in ("HDUCLAS1", "TELESCOP", "INSTRUME") if hdu.cards.get(key, "").strip()
+        ]
+        words.append(f"{hdu.name or 'PRIMARY'} ({', '.join(facts)})" if facts else hdu.name or "PRIMARY")
+    more = f" and {len(probe.hdus) - 8} more" if len(probe.hdus) > 8 else ""
+    return f"HDUs {', '.join(words)}{more}"[:300]
 
 
 def probe_file(path: Path) -> tuple[Probe, tuple[Finding, ...]]:

@@ -13,6 +13,7 @@ from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, Discovery, discover
 from ingestion.label import LABEL_NAME, Label, read_label
 from ingestion.matching import Match, SourceIndex, Subject, link_rows, match, note_match
+from ingestion.memory import rare_collections
 from ingestion.plan import DatasetCount, Plan
 from ingestion.products import Assembly, PartFile, assemble_products
 from ingestion.profiles import PROFILES
@@ -27,6 +28,7 @@ _PROFILE_ORDER = {profile.name: number for number, profile in enumerate(PROFILES
 LOOSE_TEAM = "not stated"
 
 
+@rare_collections()
 def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str], None]) -> Plan:
     """Work out what ingesting a file or directory would do.
 
@@ -130,6 +132,7 @@ def _sort_out(
             label,
             [file.name for file in files],
             {file.name: file.profile.name if file.profile else None for file in files},
+            {file.name: file.seen for file in files},
         )
         listed = found.files if package.is_bag else [file for file in found.files if file.name != MANIFEST_NAME]
         findings += check_manifest(package.manifest, {package.prefix + file.name: file.sha256 for file in listed})
@@ -139,19 +142,22 @@ def _sort_out(
     is_withdrawal = label is not None and label.release_type == "withdraw"
     if not files and not findings and not is_withdrawal:
         findings.append(Finding("NOTHING", "error", "there are no files", path=found.root.name))
-    aside = [file.name for file in unknown if not file.findings]
+    aside = [(file.name, file.seen) for file in unknown if not file.findings]
     if label is not None:
         return []  # check_names has said it
     if found.is_single_file or (files and not any(file.profile for file in files) and not damaged):
         message = "the file is of no known kind" if found.is_single_file else "none of the files is of a known kind"
         fix = "docs/reference/delivery-formats.md says what can be taken."
         findings += [
-            Finding("FILE-UNKNOWN", "error", message, path=name, expected="a file of a known profile", fix=fix)
-            for name in aside[:1]
+            Finding(
+                "FILE-UNKNOWN", "error", message, path=name, found=seen, expected="a file of a known profile", fix=fix
+            )
+            for name, seen in aside[:1]
         ]
     else:
-        findings += [Finding("FILE-ASIDE", "warning", "left aside: no profile", path=name) for name in aside]
-    return aside
+        message = "left aside: no profile"
+        findings += [Finding("FILE-ASIDE", "warning", message, path=name, found=seen) for name, seen in aside]
+    return [name for name, _ in aside]
 
 
 # What a delivery under a label must fulfil, while a loose directory is only told.
