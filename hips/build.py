@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,12 @@ class Wish:
     name : str
         First part of the names of the HiPS: a-z 0-9 . _ -
     quantity : str
-        ``flux``, ``significance`` or ``exposure``: what a map shows that does not say so itself.
+        ``flux``, ``significance`` or ``exposure``: what a map shows that does not say so itself; of images that show
+        several, ``significance`` takes that.
     average : bool
         Whether images without variance may be averaged where they overlap.
+    keep_first : bool
+        Whether nothing is added: where images overlap, the one named first is shown.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Wish:
     title: str = ""
     simulated: bool = False
     average: bool = False
+    keep_first: bool = False
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Wish:
@@ -241,18 +246,19 @@ def _sum_images(
     files: Sequence[Path], wish: Wish, report: Report, *, chosen: Callable[[int], bool] | None = None
 ) -> tuple[Sums, Summed]:
     """Add the images, or what of them falls into the chosen blocks of the sky."""
-    first = read_image_file(files[0], energy_kev=wish.energy_kev)
+    read = partial(read_image_file, energy_kev=wish.energy_kev, quantity=wish.quantity)
+    first = read(files[0])
     order = wish.order if wish.order is not None else order_of_scale(first.image.scale_deg)
-    sums = Sums(order, chosen)
+    sums = Sums(order, chosen, keep_first=wish.keep_first)
     spans, simulated = [], wish.simulated
     for number, path in enumerate(files, start=1):
-        image = first if number == 1 else read_image_file(path, energy_kev=wish.energy_kev)
+        image = first if number == 1 else read(path)
         _check_alike(first, image, wish)
         count = sums.add(image.image)
         if image.image.variance is None and sums.overlaps and not wish.average:
             raise UsageError(
-                f"{path.name} overlaps another image and has no variance: give --average for a plain mean, or use "
-                "files with a VARIANCE plane."
+                f"{path.name} overlaps another image and has no variance: give --average for a plain mean, "
+                "--keep-first for one above the other, or use files with a VARIANCE plane."
             )
         if image.span_mjd_tt is not None:
             spans.append(image.span_mjd_tt)

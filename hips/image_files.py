@@ -39,7 +39,7 @@ class ImageFile:
     simulated: bool
 
 
-def read_image_file(path: Path, *, energy_kev: tuple[float, float] | None = None) -> ImageFile:
+def read_image_file(path: Path, *, energy_kev: tuple[float, float] | None = None, quantity: str = "") -> ImageFile:
     """Read the image of one band with its variance and exposure.
 
     The field ends where variance or exposure is not positive (ISGRI writes 0 there), or where the value is NaN (JEM-X).
@@ -48,6 +48,9 @@ def read_image_file(path: Path, *, energy_kev: tuple[float, float] | None = None
     ----------
     energy_kev : pair of float, optional
         The band, needed where a file has several.
+    quantity : str
+        ``significance`` for the image of significance of a file that has others too; it comes without variance and
+        exposure, with which significances are not to be added.
 
     Raises
     ------
@@ -60,10 +63,15 @@ def read_image_file(path: Path, *, energy_kev: tuple[float, float] | None = None
             fits.open(path, memmap=False) as file,
         ):
             planes = _find_planes(path.name, file, energy_kev)
-            main = next((planes[kind] for kind in ("flux", "significance") if kind in planes), None)
+            kinds = ("significance", "unnamed") if quantity == "significance" else ("flux", "unnamed", "significance")
+            main = next((planes[kind] for kind in kinds if kind in planes), None)
             if main is None:
-                raise UsageError(f"{path.name} holds no image of intensity or significance.")
-            return _read(path.name, planes, main)
+                raise UsageError(f"{path.name} holds no image of {quantity or 'intensity or significance'}.")
+            found = _read(path.name, planes, main)
+            if quantity != "significance":
+                return found
+            image = dataclasses.replace(found.image, variance=None, exposure=None)
+            return dataclasses.replace(found, image=image, quantity="significance")
     except FormatError as error:
         raise UsageError(f"{path.name}: {error}") from error
     except (OSError, TypeError, ValueError, fits.VerifyError, AstropyUserWarning, WcsError) as error:
@@ -85,7 +93,7 @@ def _find_planes(name: str, file: Any, wanted: tuple[float, float] | None) -> di
     planes: dict[str, Any] = {}
     for hdu in chosen:
         kind = (headers.text(hdu.header, "IMATYPE") or hdu.name or "PRIMARY").upper()
-        quantity = _QUANTITY.get(kind, "flux" if kind == "PRIMARY" or len(chosen) == 1 else "other")
+        quantity = _QUANTITY.get(kind, "unnamed" if kind == "PRIMARY" or len(chosen) == 1 else "other")
         if quantity in planes and quantity != "other":
             raise UsageError(f"{name} has {quantity} twice; a file has one image of each kind in a band.")
         planes[quantity] = hdu

@@ -61,12 +61,14 @@ class SkyImage:
 class Sums:
     """Weighted sums of images on the sky at one HEALPix order, kept only where there is an image.
 
-    With `chosen`, only in the blocks for which it holds: several hosts divide the sky.
+    With `chosen`, only in the blocks for which it holds: several hosts divide the sky. With `keep_first` nothing is
+    added: where images overlap, the one that came first stays.
     """
 
-    def __init__(self, order: int, chosen: Callable[[int], bool] | None = None) -> None:
+    def __init__(self, order: int, chosen: Callable[[int], bool] | None = None, *, keep_first: bool = False) -> None:
         self.order = order
         self.chosen = chosen
+        self.keep_first = keep_first
         self.block_order = max(order - _BLOCK_BITS, 0)
         self.width = 1 << (order - self.block_order)
         self.blocks: dict[int, FloatArray] = {}
@@ -93,6 +95,11 @@ class Sums:
         count = 0
         for cell, places in zip(cells, self._image_positions(cells, image.to_pixel), strict=True):
             count += self._add_block(cell, field, *places)
+        if count == 0 and self.chosen is None and self.keep_first and self.blocks:
+            raise UsageError(
+                f"{image.name} shows nothing: it lies behind the images before it, or covers no pixel of order "
+                f"{self.order}; name it earlier or leave it out."
+            )
         if count == 0 and self.chosen is None:
             raise UsageError(f"{image.name} covers no pixel of order {self.order}: choose a higher order.")
         return count
@@ -100,6 +107,8 @@ class Sums:
     def _add_block(self, cell: int, field: _Field, x: FloatArray, y: FloatArray) -> int:
         """Add what of an image falls into a block whose pixels lie at x and y in the image."""
         seen: Any = np.isfinite(field.nearest(field.values, x, y))
+        if self.keep_first and cell in self.blocks:
+            seen &= self.blocks[cell][1] == 0
         count = int(np.count_nonzero(seen))
         if count == 0:
             return 0

@@ -57,6 +57,9 @@ class Command(BaseCommand):
         build.add_argument("--simulated", action="store_true", help="say so wherever the HiPS is seen")
         build.add_argument("--average", action="store_true", help="plain mean where images without variance overlap")
         build.add_argument(
+            "--keep-first", action="store_true", help="add nothing: where images overlap, show the one named first"
+        )
+        build.add_argument(
             "--jobs", type=int, choices=range(1, 769), metavar="N",
             help="divide the sky into N jobs for the workers of all hosts, which must share the directories",
         )  # fmt: skip
@@ -122,6 +125,7 @@ class Command(BaseCommand):
             instrument=options["instrument"], energy_kev=tuple(energy) if energy else None,
             span_mjd_tt=tuple(span) if span else None, unit=options["unit"], title=options["title"],
             simulated=options["simulated"], average=options["average"],
+            keep_first=options["keep_first"],
         )  # fmt: skip
         if options["jobs"]:
             self._submit(options["files"], options["directory"], wish, options["jobs"])

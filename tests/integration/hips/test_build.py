@@ -198,3 +198,22 @@ def test_two_hosts_may_finish_at_once(mosaics, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "_join_parts", overtaken)
     done = build.finish_parts(mosaics, out, wish, parts=2, report=str)
     assert not any(result.written for result in done.values()), "the other one has written everything"
+
+
+def test_one_above_the_other_adds_nothing_and_drops_nothing(mosaics, tmp_path):
+    shape, facts = (120, 120), {"keep_first": True, "quantity": "significance", "unit": "", "order": 8}
+    for path, value in zip(mosaics, (7.0, 9.0), strict=True):  # the plane that is asked for, among others
+        header = fits.getheader(path, 1)
+        header["IMATYPE"] = "SIGNIFICANCE"
+        fits.append(path, np.full(shape, value, np.float32), header)
+    build_hips(mosaics, tmp_path / "out", Wish("field", **facts), report=str)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"maps", "field-significance"}
+    assert np.unique(np.round(tile_values(tmp_path / "out" / "field-significance"), 3)).tolist()[-1] == 9.0
+    (version,) = (tmp_path / "out" / "maps").iterdir()
+    finest = np.load(version / "field-significance.npy")
+    assert set(np.round(finest[np.isfinite(finest)], 4).tolist()) == {7.0, 9.0}, "nothing between them"
+    with pytest.raises(UsageError, match=r"m0\.fits shows nothing: it lies behind"):
+        build_hips([*mosaics, mosaics[0]], tmp_path / "again", Wish("field", **facts), report=str)
+    bare = write_image(tmp_path / "bare.fits", make_wcs(size=60), np.ones((60, 60)), IMATYPE="INTENSITY", **ENERGY)
+    with pytest.raises(UsageError, match="no image of significance"):
+        build_hips([bare], tmp_path / "none", Wish("field", **facts), report=str)
