@@ -10,7 +10,9 @@ import pytest
 
 from ingestion.discover import discover
 from ingestion.read import read_files
+from tests.benchmark.fuzz_validator import UNFORESEEN, validate_damaged
 from tests.support.fits_files import arf_hdu, rmf_hdus, series_hdu, spectrum_hdu, write
+from tests.support.mutations import MUTATIONS, mutate
 from tests.unit.archive.formats.test_tables import DATA, QDP, README, survey_table, write_cdf
 
 SHARED = Path(os.environ.get("ARCHIPELAGO_SHARED") or Path(__file__).parents[4] / "shared") / "data"
@@ -90,3 +92,17 @@ def test_random_damage_to_real_files_never_ends_in_a_traceback(tmp_path, name):
     content = (SHARED / name).read_bytes()
     for _ in range(ROUNDS):
         survive(tmp_path / "bad" / Path(name).name, damaged(content, dice), [])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", list(MUTATIONS))
+def test_every_kind_of_damage_is_found_by_the_list_of_checksums(tmp_path, kind):
+    """A sample of tests/benchmark/fuzz_validator.py, which does it to hundreds of real files."""
+    dice = random.Random(kind)  # noqa: S311 - the same damage in every run
+    folder = samples(tmp_path / "good")
+    for path in sorted(folder.iterdir()):
+        original = path.read_bytes()
+        damaged = mutate(kind, original, dice)
+        told, own = validate_damaged(tmp_path / f"{path.name}-{kind}", path.name.lower(), "table", original, damaged)
+        assert "MANIFEST-DIGEST" in told
+        assert not (told | own) & UNFORESEEN
