@@ -18,7 +18,7 @@ author = "The Archipelago maintainers"
 copyright = "2026, the Archipelago maintainers"
 release = "0.1.0"
 
-extensions = ["myst_parser", "archive_reference"]
+extensions = ["myst_parser", "archive_reference", "tutorial_notebooks"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
