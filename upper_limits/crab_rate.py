@@ -26,7 +26,7 @@ CRAB_POSITION = (83.6333, 22.0145)
 """ICRS degrees, the pulsar (the nebula's hard X-ray centroid lies within 0.3 arcmin)."""
 MIN_SIGMA = 20.0
 MAX_DAYS = 366.0
-_COUNT_RATE = units.Unit("ct/s")
+_COUNT_RATES = (units.Unit("ct/s"), units.Unit("ct/(s cm2)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class CrabRates:
 
 @lru_cache(maxsize=256)
 def is_count_rate(unit: str) -> bool:
-    """Whether a unit is counts per time.
+    """Whether a unit is counts per time, or per time and area as mosaics of JEM-X are.
 
     Examples
     --------
-    >>> is_count_rate("count/s"), is_count_rate("ct s-1"), is_count_rate("mCrab"), is_count_rate("nonsense")
+    >>> is_count_rate("count/s"), is_count_rate("ct/(cm**2.s)"), is_count_rate("mCrab"), is_count_rate("nonsense")
     (True, True, False, False)
     """
     try:
-        return bool(units.Unit(unit).is_equivalent(_COUNT_RATE))
+        return any(units.Unit(unit).is_equivalent(rate) for rate in _COUNT_RATES)
     except ValueError:
         return False
 

@@ -98,7 +98,7 @@ def measure_region(totals: Totals, number: int, ipix: IntArray, *, n_sigma: floa
     below : flux in the unit of the map; the area where the n-sigma sensitivity is at most this is measured
     """
     pixel = pixel_size_deg(totals.readout.order) ** 2
-    flux, error = _errors(totals, number, ipix)
+    flux, error = errors_at(totals, number, ipix)
     observed = np.isfinite(error)
     if not observed.any():
         nan = math.nan
@@ -132,7 +132,7 @@ def coverage_moc(totals: Totals, number: int, *, n_sigma: float, depth: float) -
     kept = []
     for start in range(0, 12 << (2 * order), step):
         ipix = np.arange(start, min(start + step, 12 << (2 * order)), dtype=np.int64)
-        kept.append(ipix[n_sigma * _errors(totals, number, ipix)[1] <= depth])
+        kept.append(ipix[n_sigma * errors_at(totals, number, ipix)[1] <= depth])
     ipix = np.concatenate(kept)
     return MOC.from_healpix_cells(ipix.astype(np.uint64), np.full(len(ipix), order, dtype=np.uint8), order)
 
@@ -152,7 +152,7 @@ def sensitivity_image(
     return (n_sigma * readings.error[:, number]).reshape(pixels, pixels).astype(np.float32), wcs
 
 
-def _errors(totals: Totals, number: int, ipix: IntArray) -> tuple[FloatArray, FloatArray]:
+def errors_at(totals: Totals, number: int, ipix: IntArray) -> tuple[FloatArray, FloatArray]:
     """Flux and error at the centres of pixels, where one pixel is read with weight 1."""
     n_band = len(totals.bands)
     cells = ipix >> (2 * (totals.readout.order - totals.cell_order))

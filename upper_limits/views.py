@@ -3,6 +3,7 @@
 import math
 import shlex
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,9 +12,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from archive import selectors
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
+from archive.models import Source
 from upper_limits import epoch_services, services, validation_services
+from upper_limits.around import SIDE_DEG, bright_around, draw_surroundings
 from upper_limits.flux import CRABS
 from upper_limits.history_plot import plan_history
 from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
@@ -31,6 +35,9 @@ CONFIDENCES = (
 )
 DEFAULT_CONFIDENCE = CONFIDENCES[-1][0]
 MAX_PAGE_POSITIONS = 20
+MAX_MARKED, MAX_BRIGHT = 60, 5
+SAME_SOURCE_DEG = 0.25
+"""A bright peak in a map and a source of the catalogue this near to it are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +52,15 @@ class Choice:
 @require_GET
 def upper_limits(request: HttpRequest) -> HttpResponse:
     asked = {name.lower(): [value for value in values if value.strip()] for name, values in request.GET.lists()}
-    asked = {name: values for name, values in asked.items() if values and name != "format"}
+    shown_map = _first(asked, "map")
+    asked = {name: values for name, values in asked.items() if values and name not in {"format", "map"}}
     context: dict[str, object] = {"section": "upper-limits", "confidences": CONFIDENCES, "crabs": CRABS.values()}
     status = 200
     try:
         store, notices = services.find_store(_first(asked, "version"))
         context |= {"store": store, "notices": notices, **_form(store, asked)}
         if {"position", "name", "ra", "dec"} & set(asked):
-            context |= _result(request, asked)
+            context |= _result(request, asked, shown_map)
     except ArchiveError as error:
         status = find_fault(error).status
         context |= {"error": str(error), "form": {name: _first(asked, name) for name in PARAMETERS}}
@@ -71,7 +79,7 @@ def method(request: HttpRequest) -> HttpResponse:
     return render(request, "upper_limits/method.html", context)
 
 
-def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, object]:
+def _result(request: HttpRequest, asked: dict[str, list[str]], shown_map: str) -> dict[str, object]:
     limit_request = read_request({"confidence": [DEFAULT_CONFIDENCE], **asked} if "sigma" not in asked else asked)
     found = services.answer(_shortened(limit_request))
     columns = next(services.iter_rows(found))
@@ -97,6 +105,8 @@ def _result(request: HttpRequest, asked: dict[str, list[str]]) -> dict[str, obje
     api = f"{base}{here}"
     return {
         "groups": groups,
+        "around": _around(found, groups[0], shown_map) if len(groups) == 1 else None,
+        "address": urlencode(sorted(asked.items()), doseq=True),
         "head": head,
         "n_dropped": len(limit_request.targets) - len(found.targets),
         "has_detection": DETECTION in columns["status"],
@@ -137,6 +147,50 @@ def _history(asked: dict[str, list[str]], limit_request: LimitRequest, target: T
     place = {"ra": [f"{target.ra:.7f}"], "dec": [f"{target.dec:.7f}"], "history": ["1"]}
     query = urlencode(sorted({**kept, **place}.items()), doseq=True)
     return {"bands": bands, "notices": found.notices, "api": f"{reverse('upper-limits-api')}?{query}"}
+
+
+def _around(found: services.Answer, group: dict[str, Any], shown_map: str) -> dict[str, object] | None:
+    """Maps around one position: of the band asked for with `map`, else of the first band that saw it."""
+    target: Target = group["target"]
+    bands = [(one.totals, number) for one in found.selections for number in one.numbers]
+    seen = {
+        f"{totals.instrument}:{totals.bands[number].band}": (totals, number, row)
+        for (totals, number), row in zip(bands, group["rows"], strict=True)
+        if row["status"] in {LIMIT, DETECTION}
+    }
+    if shown_map and shown_map not in seen:
+        known = ", ".join(seen) or "none"
+        raise UsageError(f"map is {shown_map[:40]!r}; bands that saw this position are {known}")
+    if not seen:
+        return None
+    key = shown_map or next(iter(seen))
+    totals, number, row = seen[key]
+    sources = selectors.within_cone(selectors.current_rows(Source), target.ra, target.dec, SIDE_DEG / math.sqrt(2.0))
+    known_sources = list(sources.values_list("name", "ra", "dec")[:MAX_MARKED])
+    bright = bright_around(totals, number, target.ra, target.dec)
+    drawn = draw_surroundings(
+        totals, number, (target.ra, target.dec), found.request.options, known_sources, bright[:MAX_MARKED]
+    )
+    named = [{"source": one, "name": _name_at(one.ra, one.dec)} for one in bright[:MAX_BRIGHT]]
+    return {
+        "drawn": drawn,
+        "bright": named,
+        "more_bright": max(0, len(bright) - MAX_BRIGHT),
+        "row": row,
+        "choices": [
+            {
+                "key": one,
+                "label": f"{t.instrument} {t.bands[n].energy_min_kev:g}–{t.bands[n].energy_max_kev:g} keV",
+                "current": one == key,
+            }
+            for one, (t, n, _) in seen.items()
+        ],
+    }
+
+
+def _name_at(ra: float, dec: float) -> str:
+    nearest = selectors.within_cone(selectors.current_rows(Source), ra, dec, SAME_SOURCE_DEG).first()
+    return nearest.name if nearest else ""
 
 
 def _shortened(request: LimitRequest) -> LimitRequest:

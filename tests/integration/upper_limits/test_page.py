@@ -140,3 +140,25 @@ def test_the_command_builds_once_lists_and_verifies(roots, db):
     manifest.write_text("{")
     with pytest.raises(StorageError, match="1 versions of the store are damaged"):
         call_command("upper-limits", "verify", stdout=io.StringIO())
+
+
+def test_the_page_draws_the_maps_around_a_position_and_names_bright_neighbours(client, limits):
+    page = html.unescape(client.get("/upper-limits/", {"position": "88 23"}).content.decode())
+    assert page.count('href="data:image/png;base64,') == 3
+    assert "Crab" in re.search(r"<strong>Near bright sources\.</strong>(.*?)</p>", page, re.DOTALL)[1]
+    assert re.search(r"mCrab, 4\.\d° away", page)
+    assert "<title>Crab</title>" in page
+    other = re.search(r'href="(\?[^"]*map=isgri:40-100[^"]*)"', page)[1]
+    page = client.get(f"/upper-limits/{other}").content.decode()
+    assert '<strong aria-current="true">isgri 40–100 keV</strong>' in page
+    assert "No source above 100 mCrab within 12°" in client.get("/upper-limits/?position=200 40").content.decode()
+
+
+def test_a_map_that_is_not_there_is_refused_and_no_coverage_has_no_maps(client, limits):
+    page = client.get("/upper-limits/", {"position": "88 23", "map": "osse:1-2"})
+    assert page.status_code == 400
+    assert "bands that saw this position are isgri:20-40, isgri:40-100" in page.content.decode()
+    outside = client.get("/upper-limits/", {"position": "315 -41.8"})
+    assert outside.status_code == 200
+    assert "outside coverage" in outside.content.decode()
+    assert "Around the position" not in outside.content.decode()
