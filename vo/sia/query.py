@@ -34,8 +34,9 @@ MAX_VALUES = 200
 def write_image_query(parameters: Parameters) -> str:
     """Return the ADQL that finds the images; values of one parameter are alternatives, parameters add up.
 
-    An image is taken as the smallest circle around it, so one whose corner comes near may be among the answers; none
-    that overlaps is left out.
+    Circles and polygons are held against the outline of what an image exposed. For a RANGE, and where the outline is
+    not known, an image is taken as the smallest circle around it, so one that only comes near may be among the answers;
+    none that overlaps is left out.
 
     Raises
     ------
@@ -104,7 +105,10 @@ def _position(value: str) -> str:
         case "RANGE", 4:
             return _range(*numbers)
         case "POLYGON", count if count >= 6 and count % 2 == 0:
-            return _circle(*_around([*zip(numbers[::2], numbers[1::2], strict=True)]))
+            vertices = [*zip(numbers[::2], numbers[1::2], strict=True)]
+            middle = _around(vertices)
+            outline = ", ".join(f"{ra % 360.0!r}, {dec!r}" for ra, dec in vertices)
+            return _meets(f"POLYGON({outline})", *middle)
         case _:
             raise UsageError(
                 f"POS is {value[:60]!r}; expected CIRCLE ra dec radius, RANGE ra1 ra2 dec1 dec2 "
@@ -121,7 +125,13 @@ def _circle(ra: float, dec: float, radius: float) -> str:
     _check(ra, dec)
     if not 0.0 <= radius <= 180.0:
         raise UsageError(f"POS has the radius {radius:g}; expected 0 to 180 degrees")
-    return f"DISTANCE(POINT(s_ra, s_dec), POINT({ra % 360.0!r}, {dec!r})) <= {radius!r} + COALESCE(s_fov, 0) / 2"
+    return _meets(f"CIRCLE({ra % 360.0!r}, {dec!r}, {radius!r})", ra % 360.0, dec, radius)
+
+
+def _meets(shape: str, ra: float, dec: float, radius: float) -> str:
+    """Condition that a shape, itself in a circle, meets the exposed field, or the circle around an unknown one."""
+    near = f"DISTANCE(POINT(s_ra, s_dec), POINT({ra!r}, {dec!r})) <= {radius!r} + COALESCE(s_fov, 0) / 2"
+    return f"(1 = INTERSECTS({shape}, s_region) OR (s_region IS NULL AND {near}))"
 
 
 def _range(ra1: float, ra2: float, dec1: float, dec2: float) -> str:

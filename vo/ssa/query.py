@@ -1,7 +1,6 @@
 """Turns the parameters of SSA 1.1 into ADQL over our spectra or light curves, and names the columns as it does."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -9,7 +8,6 @@ from django.conf import settings
 from archive.errors import UsageError
 from archive.times import mjd_tt_from_utc
 from vo.adql.resolved import OutputColumn
-from vo.datalink.services import COLLECTION
 from vo.tables import quote_text
 from vo.tap.params import Parameters, single
 
@@ -100,30 +98,34 @@ def write_spectrum_query(parameters: Parameters, offer: Offer = SPECTRA) -> str:
         conditions.append(f"LOWER(o.target_name) = {quote_text(target.strip().lower())}")
     if did := single(parameters, "PUBDID"):
         conditions.append(f"o.obs_publisher_did = {quote_text(did.strip())}")
-    fits, votable = _wanted_formats(parameters, offer)
+    return _write_formats(conditions, offer, *_wanted_formats(parameters, offer))
+
+
+def _write_formats(conditions: list[str], offer: Offer, fits: bool, votable: bool) -> str:  # noqa: FBT001 - which formats
+    """Return the ADQL that searches once and gives a row for each format of what it found."""
     if not fits and not votable:
-        return _select([*conditions, "f.role = 'science'", "1 = 0"], offer, {})
-    queries = []
-    if fits:
-        queries.append(_select([*conditions, "f.role = 'science'"], offer, {}))
-    if votable:
-        address = f"{quote_text(f'{settings.PUBLIC_URL}/votable/')} || f.product_id"
-        other = {"access_url": address, "access_format": "'application/x-votable+xml'", "access_size": "NULL"}
-        role = f"f.role = {quote_text(offer.votable_role)}"
-        queries.append(_select([*conditions, role, "o.instrument_name <> 'IREM'"], offer, other))
-    return " UNION ALL ".join(queries)
+        conditions = [*conditions, "1 = 0"]
+    roles = sorted({"science"} | {offer.votable_role} if votable else {"science"})
+    conditions = [*conditions, f"f.role IN ({', '.join(map(quote_text, roles))})"]
+    names = ", ".join(name for name, _, _, _ in _COLUMNS)
+    address = f"{quote_text(f'{settings.PUBLIC_URL}/votable/')} || product_id"
+    other = {"access_url": address, "access_format": "'application/x-votable+xml'", "access_size": "NULL"}
+    others = ", ".join(f"{other[name]} AS {name}" if name in other else name for name, _, _, _ in _COLUMNS)
+    # ADQL, which is parsed and resolved before any SQL is written
+    queries = [f"SELECT {names} FROM hits WHERE role = 'science'"]  # noqa: S608
+    as_votable = f"role = {quote_text(offer.votable_role)} AND instrument <> 'IREM'"
+    queries.append(f"SELECT {others} FROM hits WHERE {as_votable}")  # noqa: S608
+    chosen = queries[1:] if votable and not fits else queries[: 1 + votable]
+    return f"WITH hits AS ({_select(conditions, offer)}) {' UNION ALL '.join(chosen)}"
 
 
-def _select(conditions: list[str], offer: Offer, other: Mapping[str, str]) -> str:
-    """Return the ADQL of one format; `other` are expressions of columns in which it differs from the file."""
-    columns = ", ".join(f"{other.get(name, expression)} AS {name}" for name, expression, _, _ in _COLUMNS)
+def _select(conditions: list[str], offer: Offer) -> str:
+    """Return the ADQL of the search: what is to be said of each file of a product that meets the conditions."""
+    columns = ", ".join(f"{expression} AS {name}" for name, expression, _, _ in _COLUMNS)
     for mark, value in (("@model", offer.model), ("@type", offer.dataset_type), ("@length", offer.length)):
         columns = columns.replace(mark, value)
-    did = f"ivo://{settings.IVO_AUTHORITY}/{COLLECTION}?"
-    joined = (
-        f"ivoa.obscore AS o JOIN integral.product_files AS f ON o.obs_publisher_did = {quote_text(did)} || f.product_id"
-    )
-    return f"SELECT {columns} FROM {joined} WHERE {' AND '.join(conditions)}"  # noqa: S608  # ADQL, which is parsed and resolved before any SQL is written
+    joined = "ivoa.obscore AS o JOIN integral.product_files AS f ON o.product_id = f.product_id"
+    return f"SELECT f.product_id, f.role, {columns} FROM {joined} WHERE {' AND '.join(conditions)}"  # noqa: S608  # ADQL, which is parsed and resolved before any SQL is written
 
 
 def wants_fields_only(parameters: Parameters) -> bool:
