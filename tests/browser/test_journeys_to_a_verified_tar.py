@@ -46,6 +46,8 @@ def test_from_a_list_of_targets_to_a_verified_tar(open_page, originals, options)
     page.get_by_role("button", name="Look them up").click()
     rows = page.get_by_role("region", name="Targets").locator("tbody tr")
     states = [cells.splitlines()[0] for cells in rows.locator("td:nth-child(3)").all_inner_texts()]
+    assert rows.locator("td:first-child").all_inner_texts() == ["2", "3", "4", "5", "6"]
+    assert page.input_value("#targets") == LIST
     assert states == ["found", "found", "ambiguous", "no source", "unreadable"]
     assert rows.locator(f"a[href='/sources/{CRAB}']").count() == 2
     page.get_by_role("button", name="The 2 products of 1 source into the basket").click()

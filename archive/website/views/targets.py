@@ -62,15 +62,20 @@ def _read_text(request: HttpRequest) -> str:
         text = request.POST.get("targets", "")
         if len(text) > MAX_BYTES:
             raise UsageError(f"The list has {len(text):,} characters; at most {MAX_BYTES:,} are taken.")
-        return text.replace("\r", "\n")
+        return _same_ends(text)
     if (upload.size or 0) > MAX_BYTES:
         raise UsageError(f"The file has {upload.size:,} bytes; at most {MAX_BYTES:,} are taken.")
     try:
-        return upload.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return _same_ends(upload.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(
             f"The file is no text in UTF-8: byte {error.start} cannot be read; save it as plain text."
         ) from error
+
+
+def _same_ends(text: str) -> str:
+    """Return the text with one sign at the end of a line: forms of browsers send two, and lines are counted."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _page(request: HttpRequest, text: str, radius: float, found: Iterable[Target]) -> HttpResponse:
