@@ -3,8 +3,9 @@
 Mosaics of ISGRI are in counts per second and do not say what a count is worth; it changes over the mission and with the
 software. The Crab was observed twice a year, so the history itself holds the answer: a rate is turned into mCrab with
 the Crab's rate in the same band, in the epoch nearest in time that saw the Crab with at least 20 sigma, not farther
-than a year away. Without such an epoch there is no conversion, and rows say so. The Crab itself varies by about 7 %
-over years (Wilson-Hodge et al. 2011, ApJ 727, L40), and its statistical error here is at most 5 %: neither is added.
+than a year away; simulated epochs weigh simulated ones only. Without such an epoch there is no conversion, and rows say
+so. The Crab itself varies by about 7 % over years (Wilson-Hodge et al. 2011, ApJ 727, L40), and its statistical error
+here is at most 5 %: neither is added.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,14 +57,17 @@ def is_count_rate(unit: str) -> bool:
 
 
 def measure_crab(
-    read: Callable[[float, float], "EpochReadings"], middle: FloatArray, band_units: Sequence[str]
+    read: Callable[[float, float], "EpochReadings"],
+    middle: FloatArray,
+    simulated: NDArray[np.bool_],
+    band_units: Sequence[str],
 ) -> CrabRates:
     """Find the Crab's rate for every epoch and band.
 
     Parameters
     ----------
     read : reads all epochs at one position, as `upper_limits.history.History.read`
-    middle : (n_epoch,), MJD (TT) in the middle of each epoch
+    middle, simulated : (n_epoch,), MJD (TT) in the middle of each epoch, and whether a simulation made it
     """
     shape = (len(middle), len(band_units))
     rate, source = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
@@ -72,13 +76,15 @@ def measure_crab(
         if not is_count_rate(unit):
             continue
         flux, error = found.flux[:, band], found.error[:, band]
-        good = np.flatnonzero(np.isfinite(flux) & (flux > MIN_SIGMA * error))
-        if len(good):
-            measured = found.epoch[good]
-            nearest = nearest_in_time(middle[measured], middle)
-            near = np.abs(middle[measured][nearest] - middle) <= MAX_DAYS
-            rate[near, band] = flux[good][nearest][near]
-            source[near, band] = measured[nearest][near]
+        good = np.isfinite(flux) & (flux > MIN_SIGMA * error)
+        for kind in (False, True):
+            known, wanted = np.flatnonzero(good & (simulated[found.epoch] == kind)), np.flatnonzero(simulated == kind)
+            if len(known):
+                measured = found.epoch[known]
+                nearest = nearest_in_time(middle[measured], middle[wanted])
+                near = np.abs(middle[measured][nearest] - middle[wanted]) <= MAX_DAYS
+                rate[wanted[near], band] = flux[known][nearest][near]
+                source[wanted[near], band] = measured[nearest][near]
     return CrabRates(rate, source)
 
 

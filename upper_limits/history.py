@@ -250,7 +250,8 @@ def _open_one(path: Path, entry: dict[str, object], *, verify: bool) -> History:
         int(entry["base_epochs"]),  # pyright: ignore[reportArgumentType]
         unknown,
     )
-    return replace(history, crab=measure_crab(history.read, 0.5 * (tstart + tstop), [band.unit for band in bands]))
+    simulated, units = np.array([epoch.simulated for epoch in epochs]), [band.unit for band in bands]
+    return replace(history, crab=measure_crab(history.read, 0.5 * (tstart + tstop), simulated, units))
 
 
 def _open_part(path: Path, digests: dict[str, str], width: int, *, verify: bool) -> Part:

@@ -33,17 +33,25 @@ def test_the_nearest_epoch_that_saw_the_crab_within_a_year_gives_the_rate():
         assert (ra, dec) == CRAB_POSITION
         return seen
 
-    found = measure_crab(read, middle, ["ct/s"])
+    found = measure_crab(read, middle, np.zeros(5, dtype=bool), ["ct/s"])
     assert found.epoch[:, 0].tolist() == [0, 2, 2, 2, -1]
     assert found.rate[:4, 0].tolist() == [70.0, 60.0, 60.0, 60.0]
     assert np.isnan(found.rate[4, 0])
+
+
+def test_simulated_epochs_do_not_weigh_measured_ones():
+    middle, simulated = np.array([53000.0, 53010.0, 53020.0]), np.array([True, False, False])
+    found = measure_crab(lambda *_: readings([0, 2], [70.0, 60.0], 0.1), middle, simulated, ["ct/s"])
+    assert found.epoch[:, 0].tolist() == [0, 2, 2]
 
 
 @pytest.mark.parametrize(
     ("flux", "unit"), [([1.9, 1.0], "ct/s"), ([70.0, 60.0], "mCrab")], ids=["no 20 sigma", "no counts"]
 )
 def test_without_a_crab_in_counts_there_is_no_rate(flux, unit):
-    found = measure_crab(lambda *_: readings([0, 1], flux, 0.1), np.array([53000.0, 53001.0]), [unit])
+    found = measure_crab(
+        lambda *_: readings([0, 1], flux, 0.1), np.array([53000.0, 53001.0]), np.zeros(2, dtype=bool), [unit]
+    )
     assert np.isnan(found.rate).all()
     assert (found.epoch == -1).all()
 
