@@ -8,6 +8,7 @@ from archive.jobs import report_progress, submit_job
 from archive.models import Submission
 from archive.tasks import nudge
 from ingestion import gates
+from ingestion.expiry import expire_packages
 from ingestion.fixity import sweep
 from ingestion.services import find_deliveries, run_ingestion
 
@@ -56,8 +57,10 @@ def read_back_delivery(submission: int) -> dict[str, object]:
 def sweep_fixity(older_than_days: float = 90.0) -> dict[str, object]:
     """Hash the stored files that were not verified for so long, and compare database and disk; repairs nothing.
 
-    What is wrong is logged as an error, for the operator's alerts, flagged in TAP and kept in the audit log.
+    What is wrong is logged as an error, for the operator's alerts, flagged in TAP and kept in the audit log. Being the
+    daily round through the archive's files, it also removes what has expired in quarantine.
     """
+    expired = expire_packages()
     report = sweep(older_than_days=older_than_days, second_copy=None, say=_say)
     if not report.is_sound:
         logger.error(
@@ -73,6 +76,7 @@ def sweep_fixity(older_than_days: float = 90.0) -> dict[str, object]:
         "bytes": report.bytes_read,
         "damaged": report.damaged,
         "sound": report.is_sound,
+        "expired": expired,
     }
 
 

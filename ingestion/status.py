@@ -3,12 +3,17 @@
 from typing import Any
 
 from archive.models import Submission
+from ingestion.expiry import count_ahead, kept_until
 from ingestion.gates import missing_signatures
 
 
 def describe_submission(submission: Submission) -> str:
     """Write state, verdict, what would change and what is to be done next."""
     lines = [f"{submission}: {Submission.State(submission.state).label}", f"  content {submission.digest_sha256}"]
+    if submission.state == Submission.State.RECEIVED:
+        lines.append(f"  in the queue: {count_ahead(submission)} deliveries before it")
+    if until := kept_until(submission):
+        lines.append(f"  its files stay in quarantine until {until:%Y-%m-%d}")
     report: dict[str, Any] = submission.report or {}
     if report:
         totals = report["totals"]

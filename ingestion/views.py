@@ -16,6 +16,7 @@ from archive.release_diff import MAX_SHOWN_ROWS, compare_releases
 from archive.selectors import current_release, find_release
 from archive.tasks import nudge
 from ingestion.contribute import community_team
+from ingestion.expiry import count_ahead, kept_until
 from ingestion.gates import find_submission, missing_signatures
 from ingestion.gates import sign as sign_submission
 from ingestion.jobs import next_job
@@ -51,6 +52,8 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         "steps": _steps(latest) if latest else [],
         "may_sign": may_sign(request.user, latest) if latest else [],
         "missing": missing_signatures(latest) if latest else [],
+        "ahead": count_ahead(latest) if latest else 0,
+        "kept_until": kept_until(latest) if latest else None,
         "report": latest.report if latest else None,
         "declared": (latest.report if latest else None) or published,
         "codes": _codes(latest.report) if latest and latest.report else [],

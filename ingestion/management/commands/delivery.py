@@ -10,6 +10,7 @@ from archive.jobs import submit_job
 from archive.models import SignOff, Submission
 from archive.tasks import nudge
 from ingestion import gates
+from ingestion.expiry import KEPT_DAYS, expire_packages
 from ingestion.jobs import next_job
 from ingestion.prepare import pack_delivery, write_label
 from ingestion.progress import Progress
@@ -47,6 +48,12 @@ class Command(BaseCommand):
         resume.add_argument("delivery_id")
         status = actions.add_parser("status", help="where deliveries stand")
         status.add_argument("delivery_id", nargs="?", help="one delivery, with its report (default: list all)")
+        expire = actions.add_parser(
+            "expire", help="remove refused and replaced packages from quarantine; reports and log stay"
+        )
+        expire.add_argument(
+            "--older-than", type=float, default=KEPT_DAYS, metavar="DAYS", help=f"since then (default: {KEPT_DAYS})"
+        )
         rehearse = actions.add_parser(
             "rehearse", help="take real files through all gates, roll back, publish again; in an empty archive only"
         )
@@ -121,6 +128,10 @@ class Command(BaseCommand):
             return
         for line in rehearse(options["path"], options["work"], Progress(self.stderr).say):
             self.stdout.write(line)
+
+    def _expire(self, options: dict[str, Any]) -> None:
+        removed = expire_packages(older_than_days=options["older_than"])
+        self.stdout.write("\n".join(f"Removed from quarantine: {name}." for name in removed) or "Nothing to remove.")
 
     def _status(self, options: dict[str, Any]) -> None:
         if options["delivery_id"]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
 from archive.audit import record
 from archive.models import Release
@@ -55,8 +56,9 @@ class Command(BaseCommand):
             self.stdout.write(describe_difference(found))
 
     def _rollback(self, options: dict[str, Any]) -> None:
-        release = roll_back_to(options["name"])
-        record(actor=options["by"], action="rollback", subject=release.name)
+        with transaction.atomic():  # the log says what happened, and only that
+            release = roll_back_to(options["name"])
+            record(actor=options["by"], action="rollback", subject=release.name)
         self.stdout.write(f"Release {release.name} is served.")
 
 
