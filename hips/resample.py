@@ -30,7 +30,7 @@ _MARGIN = 3
 _ROUND_TRIP_PX = 0.05
 _REACH = 1.05  # see hips.footprints
 _BORDER_POINTS = 32
-_FILL_PX = 10
+_FILL_PX = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -411,14 +411,14 @@ def _pad(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _prefilter(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Coefficients of the cubic B-spline through an image; holes are filled with an observed value close by."""
-    whole = spline_filter(_fill_holes(values).astype(np.float64), order=3, mode="mirror")
+    whole = spline_filter(_fill_holes(values), order=3, mode="mirror")
     return np.pad(whole.astype(np.float32), _MARGIN, mode="reflect")
 
 
 def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give holes beside observed pixels the mean of their neighbours, layer by layer, and 0 to the others.
+    """Give holes beside observed pixels the mean of their neighbours, layer by layer, and the others one mean.
 
-    The spline forgets by a factor 3.7 for each pixel, so what lies further than `_FILL_PX` away does not matter.
+    The spline forgets by a factor 3.7 for each pixel, so what lies further than `_FILL_PX` away matters little.
     """
     seen = np.pad(np.isfinite(values), 1)
     filled = np.zeros(seen.shape, np.float32)
@@ -439,6 +439,8 @@ def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
         neighbours = places + np.array([[-1], [1], [-width], [width]])
         flat[places] = flat[neighbours].sum(axis=0) / known[neighbours].sum(axis=0)
         known[places] = True
+    else:
+        flat[~known] = flat[places].mean()
     return filled[1:-1, 1:-1]
 
 
