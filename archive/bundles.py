@@ -16,7 +16,7 @@ from archive.errors import StorageError, TooLargeError
 
 CHUNK_BYTES = 256 * 1024
 BLOCK = tarfile.BLOCKSIZE
-MAX_ZIP_BYTES = 2**31
+MAX_ZIP_BYTES = 2**36
 _ZIP_EPOCH = (2000, 1, 1, 0, 0, 0)
 _LAYOUT = b"archipelago bundle 1"
 
@@ -143,18 +143,30 @@ class _Pipe(io.RawIOBase):
 
 
 def zip_size(members: Sequence[Member]) -> int:
-    """Return the size of the zip in bytes.
+    """Return the size of the zip in bytes, as zipfile lays it out: zip64 fields where 32 bits do not suffice.
 
     Raises
     ------
     TooLargeError
-        Above 2 GiB, where zip has another layout; ask for a tar there.
+        Above 64 GiB, which a broken transfer could not resume in useful time: what comes before is read again for its
+        checksums. Ask for a tar there.
     """
     total = sum(member.size_bytes for member in members)
-    if total > MAX_ZIP_BYTES or len(members) > 60_000:
+    if total > MAX_ZIP_BYTES:
         raise TooLargeError(f"{total} bytes in {len(members)} files are too large for a zip; ask for fewer.")
-    # local header 30, descriptor 16, entry of the directory 46, its end 22 (APPNOTE 4.3.7, 4.3.9, 4.3.12, 4.3.16)
-    return sum(92 + 2 * len(member.name.encode()) + member.size_bytes for member in members) + 22
+    limit = zipfile.ZIP64_LIMIT
+    offset = directory = 0
+    for member in members:
+        name = len(member.name.encode())
+        wide = member.size_bytes * 1.05 > limit  # zipfile leaves room for contents that grow by packing
+        fields = 16 * (member.size_bytes > limit) + 8 * (offset > limit)
+        # entry of the directory 46, and 4 before zip64 fields (APPNOTE 4.3.12, 4.5.3)
+        directory += 46 + name + (4 + fields if fields else 0)
+        # local header 30, its zip64 field 20, descriptor 16 or 24 (APPNOTE 4.3.7, 4.3.9)
+        offset += 30 + name + member.size_bytes + (20 + 24 if wide else 16)
+    # end of the directory 22; zip64 end 56 and its locator 20 (APPNOTE 4.3.14 to 4.3.16)
+    far = len(members) > zipfile.ZIP_FILECOUNT_LIMIT or offset > limit or directory > limit
+    return offset + directory + 22 + 76 * far
 
 
 def read_zip(members: Sequence[Member], first: int = 0) -> Iterator[bytes]:

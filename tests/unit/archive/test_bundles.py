@@ -76,7 +76,27 @@ def test_a_file_that_shrinks_meanwhile_breaks_the_transfer_off(members):
 
 def test_what_does_not_fit_a_zip_is_refused(tmp_path):
     with pytest.raises(TooLargeError, match="too large for a zip"):
-        zip_size([Member("big", tmp_path, 2**32, "0" * 64)])
+        zip_size([Member("big", tmp_path, 2**37, "0" * 64)])
+
+
+@pytest.mark.parametrize("limit", [400_000, 250_000, 100_000, 1_000, 100])
+def test_a_zip_beyond_the_limit_of_32_bits_has_the_size_that_was_said(members, monkeypatch, limit):
+    """The limit of zipfile is lowered; tests/benchmark/products.py bundles makes a real one of more than 2 GiB."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+    members = [Member(f"{i}_{one.name}", one.path, one.size_bytes, one.sha256) for i in range(3) for one in members]
+    content = b"".join(read_zip(members))
+    assert len(content) == zip_size(members)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [member.name for member in members]
+
+
+def test_a_zip_of_very_many_files_has_the_size_that_was_said(monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    members = [Member(f"{i}", None, 1, "0" * 64, b"x") for i in range(5)]
+    content = b"".join(read_zip(members))
+    assert len(content) == zip_size(members)
+    assert len(zipfile.ZipFile(io.BytesIO(content)).namelist()) == 5
 
 
 def test_the_tag_follows_names_contents_and_kind(members):
