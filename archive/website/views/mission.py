@@ -4,8 +4,8 @@ from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from archive.api.points import SERIES_KINDS
-from archive.errors import NotFoundError
+from archive.api.points import SERIES_KINDS, product_table
+from archive.errors import ArchiveError, NotFoundError
 from archive.models import GrbCatalogueEntry, Observation, Product, Proposal, ScienceWindow, Source
 from archive.selectors import current_rows, separation_deg, within_cone
 from archive.times import mjd_tt_from_utc
@@ -79,6 +79,14 @@ def burst(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "archive/burst.html", context)
 
 
+def _can_be_drawn(product: Product) -> bool:
+    """Say whether the file holds a light curve: counts of the monitor come in tables of many kinds."""
+    try:
+        return bool(product_table(product))
+    except ArchiveError:
+        return False
+
+
 def irem(request: HttpRequest) -> HttpResponse:
     """Show the count rates of the radiation monitor: the newest file, or the one of a day."""
     day = read_text(request.GET, "day", 10)
@@ -88,7 +96,7 @@ def irem(request: HttpRequest) -> HttpResponse:
         start = mjd_tt_from_utc(day)
         rows = rows.filter(tstart_mjd_tt__lt=start + 1.0, tstop_mjd_tt__gte=start)
     found = list(rows.order_by("-tstart_mjd_tt", "product_id")[:20])
-    series = [product for product in found if product.kind in SERIES_KINDS][:1]
+    series = [product for product in found if product.kind in SERIES_KINDS and _can_be_drawn(product)][:1]
     context = {
         "section": "products",
         "day": day,
