@@ -15,7 +15,7 @@ from archive.errors import NotFoundError
 from archive.pictures import encode_rgba_png
 from archive.skymaps import MapVersion
 from hips.addresses import Address, AllskyAddress, DocumentAddress, TileAddress
-from hips.cuts import colour_indices
+from hips.cuts import Cuts, colour_indices
 from hips.documents import BytesCache, Document
 from hips.encoding import encode_jpeg
 from hips.moc import Coverage, encode_moc, union
@@ -62,8 +62,13 @@ class OpenColour:
     @cached_property
     def digest(self) -> str:
         """Short digest of the content of its maps."""
-        text = f"colour {self.survey.survey_id} {' '.join(member.digest for member in self.members)}"
+        text = f"colour 2 {self.survey.survey_id} {' '.join(member.digest for member in self.members)}"
         return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    @property
+    def cuts(self) -> list[Cuts]:
+        """Range of each band."""
+        return [member.cuts for member in self.members]
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -197,12 +202,13 @@ def _make(opened: OpenColour, address: Address) -> Document:
             if seen is None:
                 raise NotFoundError(f"Tile {address.ipix} of order {address.order} lies outside the observed sky.")
             empty = np.full_like(seen, np.nan)
-            return _encode(opened, [empty if part is None else part for part in parts], address.file_format)
+            return _encode([empty if part is None else part for part in parts], opened.cuts, address.file_format)
         case AllskyAddress(file_format="png" | "jpg"):
-            return _encode(opened, [read_allsky(member.pixels, address.order) for member in members],
+            return _encode([read_allsky(member.pixels, address.order) for member in members], opened.cuts,
                            address.file_format)  # fmt: skip
         case DocumentAddress(name="preview.png"):
-            return _encode(opened, [read_preview(member.pixels) for member in members], "png")
+            parts = [read_preview(member.pixels) for member in members]
+            return _encode(parts, [_own_range(*pair) for pair in zip(parts, opened.cuts, strict=True)], "png")
         case DocumentAddress(name="properties"):
             return Document(format_properties(colour_properties(opened)).encode(), "text/plain; charset=utf-8")
         case DocumentAddress(name="Moc.fits"):
@@ -211,12 +217,19 @@ def _make(opened: OpenColour, address: Address) -> Document:
             raise NotFoundError(f"A HiPS in colour has PNG and JPEG tiles and no {str(address)[:60]}.")
 
 
-def _encode(opened: OpenColour, parts: list[NDArray[np.float32]], file_format: str) -> Document:
+def _own_range(values: NDArray[np.float32], cuts: Cuts) -> Cuts:
+    """Range of a picture whose pixels are means of many, so that sources stand out less than in the map."""
+    seen = values[np.isfinite(values)]
+    low, high = (float(value) for value in np.quantile(seen, [0.3, 0.998])) if seen.size else (0.0, 0.0)
+    return Cuts(low, high, cuts.stretch) if low < high else cuts
+
+
+def _encode(parts: list[NDArray[np.float32]], ranges: Sequence[Cuts], file_format: str) -> Document:
     """Bytes of a picture; transparent where no band was observed, a band alone without value counts as dark."""
     picture = np.empty((*parts[0].shape, 4), dtype=np.uint8)
     picture[..., 3] = 0
-    for channel, (member, values) in enumerate(zip(opened.members, parts, strict=True)):
-        level = colour_indices(values, member.cuts)
+    for channel, (cuts, values) in enumerate(zip(ranges, parts, strict=True)):
+        level = colour_indices(values, cuts)
         picture[..., channel] = np.maximum(level, 1) - 1
         picture[..., 3] |= np.where(level > 0, np.uint8(255), np.uint8(0))
     if file_format == "png":

@@ -30,7 +30,7 @@ from hips.surveys import Survey, find_surveys, get_survey, open_pixels
 from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, read_tile
 
 # Part of every ETag: raise it when the bytes of tiles change for the same map.
-ENCODING = "2"
+ENCODING = "3"
 CURRENT_FOR_SECONDS = 1.0
 CONTENT_TYPES = {"fits": "application/fits", "png": "image/png", "jpg": "image/jpeg"}
 _GALACTIC_CENTRE = View(266.41683, -29.00781, 180.0)
@@ -294,7 +294,7 @@ def _make_preview(opened: OpenSurvey, style: Style) -> Document:
     values = read_preview(opened.pixels)
     seen = values[np.isfinite(values)]
     if style.low is None and style.high is None and seen.size:
-        low, high = (float(value) for value in np.quantile(seen, [0.5, 0.998] if opened.peaked else [0.0, 0.998]))
+        low, high = (float(value) for value in np.quantile(seen, [0.05, 0.998] if opened.peaked else [0.0, 0.998]))
         if low < high:
             style = dataclasses.replace(style, low=low, high=high)
     indices = colour_indices(values, _cuts_of(opened, style))

@@ -13,10 +13,9 @@ from django.urls import reverse
 
 from archive.errors import ArchiveError, NotFoundError, UnavailableError
 from archive.faults import find_fault
-from archive.healpix import ipix_nested
 from archive.skymaps import MapVersion
 from hips import services
-from hips.addresses import Address, DocumentAddress, TileAddress, parse_address
+from hips.addresses import Address, DocumentAddress, parse_address
 from hips.catalogues import RANKINGS, catalogue_properties, list_catalogues, make_catalogue_document, open_catalogue
 from hips.colour import (
     ColourSurvey,
@@ -28,6 +27,7 @@ from hips.colour import (
     open_colour,
 )
 from hips.documents import Document
+from hips.pages import first_look, tell_area, tell_cells, tell_facts, write_catalogue_code, write_map_code
 from hips.properties import format_list
 from hips.surveys import Survey, find_sequence, find_surveys
 
@@ -35,13 +35,6 @@ from hips.surveys import Survey, find_sequence, find_surveys
 CACHE_CURRENT = "public, max-age=300"
 CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
 CACHE_ABSENT = "public, max-age=60"
-PYTHON_EXAMPLE = """\
-from astropy.io import fits
-from mocpy import MOC
-
-moc = MOC.from_url("{moc}")
-print(f"{{100 * moc.sky_fraction:.1f}} % of the sky")
-tile = fits.getdata("{tile}")  # values in the unit of the map, NaN = not observed"""
 MOST_EPOCHS_LISTED = 40
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -111,7 +104,16 @@ def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> H
     opened = open_catalogue(survey_id)
     make = partial(make_catalogue_document, opened)
     if address == DocumentAddress("index.html"):
-        context = {"opened": opened, "properties": catalogue_properties(opened), "base_url": _base_url(request)}
+        url = f"{_base_url(request)}/{survey_id}"
+        context = {
+            "opened": opened,
+            "properties": catalogue_properties(opened),
+            "address": url,
+            "coverage": (tell_area(opened.coverage), tell_cells(opened.coverage)),
+            "codes": write_catalogue_code(
+                address, f"{_root(request)}{reverse('tap')}".rstrip("/"), opened.facts.table.name
+            ),
+        }
         return render(request, "hips/catalogue.html", context)
     return _send_part(request, opened.digest, address, make, CACHE_CURRENT)
 
@@ -149,31 +151,37 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
     listed = _choose_listed(surveys, colours, steps, opened.survey)
     viewer = {
         "root": f"{base}/v/{version.name}",
-        "survey": survey_id,
-        "surveys": [_describe(survey) for survey in listed],
+        "survey": _describe(opened.survey),
+        "look": first_look(opened),
         "sequence": [{"id": step.survey_id, "label": step.epoch} for step in steps],
         "catalogues": [
-            {"url": f"{base}/{catalogue.facts.survey_id}", "title": catalogue.facts.table.title}
+            {
+                "id": catalogue.facts.survey_id,
+                "url": f"{base}/{catalogue.facts.survey_id}",
+                "title": catalogue.facts.table.title,
+            }
             for catalogue in catalogues
         ],
     }
+    address, cutout = f"{_base_url(request)}/{survey_id}", ""
+    if isinstance(opened, services.OpenSurvey):
+        view = opened.facts.view
+        place = f"ra={view.ra:.3f}&dec={view.dec:.3f}&size=10"
+        cutout = f"{_root(request)}{reverse('api-cutout')}?survey={survey_id}&{place}"
     context = {
         "opened": opened,
         "groups": _group(listed),
         "properties": _properties(opened),
-        "surveys": (*surveys, *colours),
+        "total": len(surveys) + len(colours),
+        "others": len(surveys) + len(colours) - len(listed),
         "catalogues": catalogues,
         "version": version,
         "viewer": viewer,
-        "base_url": _base_url(request),
+        "address": address,
+        "facts": tell_facts(opened),
+        "cutout": cutout,
+        "codes": write_map_code(address, cutout),
     }
-    if isinstance(opened, services.OpenSurvey):
-        address, view = f"{_base_url(request)}/{survey_id}", opened.facts.view
-        root = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-        context["python"] = PYTHON_EXAMPLE.format(tile=f"{address}/{_central_tile(opened)}", moc=f"{address}/Moc.fits")
-        context["cutout"] = (
-            f"{root}{reverse('api-cutout')}?survey={survey_id}&ra={view.ra:.3f}&dec={view.dec:.3f}&size=10"
-        )
     return render(request, "hips/index.html", context)
 
 
@@ -208,12 +216,6 @@ def _choose_listed(
     return found if shown in found else [*found, shown]
 
 
-def _central_tile(opened: services.OpenSurvey) -> TileAddress:
-    """Finest tile in the middle of the first view."""
-    order, view = opened.grid.tile_order, opened.facts.view
-    return TileAddress(order, ipix_nested(order, view.ra, view.dec), "fits")
-
-
 def _group(listed: Sequence[Survey | ColourSurvey]) -> list[dict[str, object]]:
     """Surveys of one instrument, band and epoch together, for the list beside the viewer; those in colour first."""
     groups: dict[str, list[dict[str, object]]] = {}
@@ -228,8 +230,11 @@ def _group(listed: Sequence[Survey | ColourSurvey]) -> list[dict[str, object]]:
 
 
 def _base_url(request: HttpRequest) -> str:
-    root = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-    return f"{root}{reverse('hips-index').rstrip('/')}"
+    return f"{_root(request)}{reverse('hips-index').rstrip('/')}"
+
+
+def _root(request: HttpRequest) -> str:
+    return settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
 def _refuse_method(request: HttpRequest) -> HttpResponse | None:

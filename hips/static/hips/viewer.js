@@ -1,6 +1,7 @@
 // The sky viewer of the HiPS page: Aladin Lite on our own tiles only, its state in the address of the page.
 
 import { nudgeUntilTiles } from "../archive/nudge.js";
+import { addPalettes, PALETTES, valueAt } from "./palettes.js";
 
 const config = JSON.parse(document.getElementById("hips-config").textContent);
 const holder = document.getElementById("hips-viewer");
@@ -16,8 +17,10 @@ let coverage = null;
 let playing = null;
 let stepShown = null;
 const overlays = new Map();
-const shown = config.surveys.find((survey) => survey.id === config.survey);
+const shown = config.survey;
+const TICKS = 5;
 let properties = {};
+
 
 function say(text) {
   message.textContent = text;
@@ -40,10 +43,21 @@ async function readProperties(id) {
   }));
 }
 
-function defaultLook(survey) {
-  const [low, high] = (properties.hips_pixel_cut ?? "0 1").split(" ").map(Number);
-  const linear = survey.quantity !== "flux";
-  return { low, high, stretch: linear ? "linear" : "asinh", colormap: survey.quantity === "exposure" || survey.quantity === "sensitivity" ? "viridis" : "inferno" };
+// The look of the address, where it is one that can be drawn; else that of the map.
+function startLook() {
+  const wanted = { ...config.look };
+  for (const name of ["low", "high"]) {
+    const number = parseFloat(state.get(name));
+    if (Number.isFinite(number)) {
+      wanted[name] = number;
+    }
+  }
+  for (const name of ["colours", "stretch"]) {
+    if ([...controls.elements[name].options].some(({ value: offered }) => offered === state.get(name))) {
+      wanted[name] = state.get(name);
+    }
+  }
+  return wanted.low < wanted.high ? wanted : config.look;
 }
 
 // Where the address says, else where the survey begins; a whole sky is shown as a whole.
@@ -62,7 +76,7 @@ function look() {
     low: Number(controls.elements.low.value),
     high: Number(controls.elements.high.value),
     stretch: controls.elements.stretch.value,
-    colormap: controls.elements.colormap.value,
+    colours: controls.elements.colours.value,
   };
 }
 
@@ -81,16 +95,37 @@ function applyLook() {
     value.textContent = "The range must go from a lower to a higher number.";
     return;
   }
-  layer.setColormap(wanted.colormap, { stretch: wanted.stretch });
+  layer.setColormap(`archive-${wanted.colours}`, { stretch: wanted.stretch });
   layer.setCuts(wanted.low, wanted.high);
+  showLegend();
+  rememberView();
+}
+
+function writeNumber(number) {
+  return Math.abs(number) >= 1e5 ? number.toExponential(1).replace("e+", "e") : String(Number(number.toPrecision(3)));
+}
+
+// The bar of colours with the values at even distances along it.
+function showLegend() {
+  const wanted = look();
+  const parts = Array.from({ length: TICKS }, (_, number) => number / (TICKS - 1));
+  document.getElementById("hips-ramp").style.background = `linear-gradient(to right, ${PALETTES[wanted.colours].join(", ")})`;
+  document.getElementById("hips-ticks").replaceChildren(...parts.map((part) => {
+    const tick = document.createElement("li");
+    tick.textContent = writeNumber(valueAt(part, wanted));
+    return tick;
+  }));
+  const what = { sensitivity: "5-sigma sensitivity" }[shown.quantity] ?? shown.quantity;
+  document.getElementById("hips-scale").textContent = `${what} [${shown.unit || "σ"}], ${wanted.stretch}`;
+  document.getElementById("hips-legend").hidden = false;
 }
 
 function makeLayer(id, name) {
   if (shown.quantity === "colour") {
     return A.HiPS(rootOf(id), { name, imgFormat: "png" });
   }
-  const { low, high, stretch, colormap } = look();
-  return A.HiPS(rootOf(id), { name, imgFormat: "fits", colormap, stretch, minCut: low, maxCut: high });
+  const { low, high, stretch, colours } = look();
+  return A.HiPS(rootOf(id), { name, imgFormat: "fits", colormap: `archive-${colours}`, stretch, minCut: low, maxCut: high });
 }
 
 function showSurvey() {
@@ -109,6 +144,10 @@ function showStep(number) {
   layer = makeLayer(step.id, step.label);
   aladin.setBaseImageLayer(layer);
   nudgeUntilTiles(aladin, rootOf(step.id));
+  const link = document.getElementById("hips-step-link");
+  link.href = `../${step.id}/${location.search}`;
+  link.hidden = step.id === shown.id;
+  showCoverage();
 }
 
 function togglePlaying() {
@@ -146,7 +185,7 @@ function listenToSequence() {
 const catalogueColours = ["#ffd166", "#7fd8be", "#ff8fa3", "#9bb1ff", "#f4a261", "#c3f584"];
 
 function showCatalogue(box) {
-  const number = Number(box.value);
+  const number = config.catalogues.findIndex(({ id }) => id === box.value);
   if (box.checked && !overlays.has(number)) {
     const { url, title } = config.catalogues[number];
     const catalogue = A.catalogHiPS(`${location.origin}${url}`, {
@@ -190,10 +229,42 @@ function parsePosition(text) {
   return null;
 }
 
+// Everything that was chosen goes into the address of the page: whoever opens it sees the same.
 function rememberView() {
   const [ra, dec] = aladin.getRaDec();
   const query = new URLSearchParams({ ra: ra.toFixed(4), dec: dec.toFixed(4), fov: aladin.getFov()[0].toPrecision(4) });
+  if (config.look !== null) {
+    for (const [name, chosen] of Object.entries(look())) {
+      if (chosen !== config.look[name]) {
+        query.set(name, chosen);
+      }
+    }
+  }
+  rememberOverlays(query);
   history.replaceState(null, "", `?${query}`);
+  document.getElementById("hips-link").textContent = location.href;
+}
+
+function rememberOverlays(query) {
+  for (const name of ["coverage", "grid"]) {
+    if (controls.elements[name].checked) {
+      query.set(name, "1");
+    }
+  }
+  for (const box of controls.querySelectorAll("[name=catalogue]:checked")) {
+    query.append("catalogue", box.value);
+  }
+}
+
+function restoreOverlays() {
+  for (const name of ["coverage", "grid"]) {
+    controls.elements[name].checked = state.get(name) === "1";
+  }
+  aladin.setCooGrid({ enabled: controls.elements.grid.checked });
+  for (const box of controls.querySelectorAll("[name=catalogue]")) {
+    box.checked = state.getAll("catalogue").includes(box.value);
+    showCatalogue(box);
+  }
 }
 
 function readValue(event) {
@@ -221,10 +292,13 @@ function listen() {
   controls.addEventListener("change", (event) => {
     if (event.target.name === "coverage") {
       showCoverage();
+      rememberView();
     } else if (event.target.name === "catalogue") {
       showCatalogue(event.target);
+      rememberView();
     } else if (event.target.name === "grid") {
       aladin.setCooGrid({ enabled: event.target.checked });
+      rememberView();
     } else if (event.target.name !== "position") {
       applyLook();
     }
@@ -240,7 +314,7 @@ function listen() {
   });
   controls.addEventListener("reset", (event) => {
     event.preventDefault();
-    fillControls(defaultLook(shown));
+    fillControls(config.look);
     applyLook();
   });
   for (const link of document.querySelectorAll("[data-survey]")) {
@@ -248,10 +322,12 @@ function listen() {
       if (event.ctrlKey || event.metaKey || event.shiftKey) {
         return;
       }
-      // A whole new page keeps address, files and code in step with the map; the view goes along.
+      // A whole new page keeps address, files and code in step with the map; the view goes along, the range does not.
       event.preventDefault();
       rememberView();
-      location.assign(`${link.href}${location.search}`);
+      const query = new URLSearchParams(location.search);
+      ["low", "high", "stretch", "colours"].forEach((name) => query.delete(name));
+      location.assign(`${link.href}?${query}`);
     });
   }
   aladin.on("positionChanged", rememberView);
@@ -259,17 +335,10 @@ function listen() {
   holder.addEventListener("pointermove", readValue);
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-  });
-}
-
 try {
   A = (await import(holder.dataset.aladin)).default;
   await A.init;
-  properties = await readProperties(config.survey);
+  properties = await readProperties(shown.id);
   // No default survey and no list of surveys: nothing is fetched from another host.
   aladin = A.aladin(holder, {
     survey: [],
@@ -288,12 +357,14 @@ try {
     showStatusBar: false,
   });
   aladin.gotoRaDec(startView().ra, startView().dec);
-  fillControls(defaultLook(shown));
-  if (shown.quantity === "colour") {
-    for (const name of ["colormap", "stretch", "low", "high"]) {
-      controls.elements[name].disabled = true;
-    }
+  addPalettes(aladin);
+  if (config.look === null) {
+    document.getElementById("hips-look").hidden = true;
+  } else {
+    fillControls(startLook());
+    showLegend();
   }
+  restoreOverlays();
   showSurvey();
   listen();
   listenToSequence();

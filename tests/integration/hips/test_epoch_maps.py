@@ -106,7 +106,7 @@ def test_epochs_are_delivered_published_and_served(roots, client):
     ):
         assert [one.epoch for one in find_sequence(surveys, get_survey(version, shown))] == epochs
     page = client.get("/hips/").content.decode()
-    assert '"survey": "isgri_20_40_significance"' in page
+    assert '"survey": {"id": "isgri_20_40_significance"' in page
     assert '"id": "isgri_20_40_significance_2004"' in page
     assert "isgri_20_40_exposure_r0201" not in page, "single revolutions would drown the list"
     assert "isgri_20_40_exposure_r0201" in client.get("/hips/isgri_20_40_flux_r0201/").content.decode()

@@ -178,7 +178,9 @@ def test_page_names_the_map_and_says_simulated(get, path):
     assert response.status_code == 200
     page = response.content.decode()
     assert "simulated" in page
-    assert "/Norder3/Dir0/Npix" in page
+    assert "/api/v1/cutout?survey=" in page
+    assert "Observed sky" in page
+    assert "Aladin Lite in a page" in page
     for link in ("properties", "Moc.fits", "/hips/list"):
         assert link in page
     assert "http://www" not in page
