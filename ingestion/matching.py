@@ -223,7 +223,7 @@ def note_match(found: Match, instrument: str, findings: Findings, *, path: str =
                 "SOURCE-UNKNOWN",
                 "info",
                 "the target is no source of the archive's catalogues; the product is found by target name and position",
-                found=said + (f"; nearest: {near}" if near else ""),
+                found=f"{said}; nearest: {near}" if near else found.subject,
                 **place,
             )
         case _:

@@ -218,6 +218,7 @@ def _join_responses(
                     column=keyword,
                     found=stated,
                     expected="a file beside the spectrum",
+                    fix=f"Deliver the file under this name, or write NONE into {keyword}.",
                 )
             )
         elif file is None and role == "rmf":

@@ -27,7 +27,7 @@ REPORT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FileVerdict:
-    """What became of one file; `verdict` is ``valid`` or ``invalid``."""
+    """What became of one file; `verdict` is ``valid`` or ``invalid``, `rules` are those it breaks."""
 
     path: str
     size_bytes: int
@@ -37,6 +37,7 @@ class FileVerdict:
     products: int
     maps: int
     verdict: str
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,10 @@ def report_plan(plan: Plan, more: tuple[Finding, ...] = ()) -> DeliveryReport:
 
 
 def _files(plan: Plan, findings: tuple[Finding, ...]) -> tuple[FileVerdict, ...]:
-    wrong = {finding.path for finding in findings if finding.severity == "error"}
+    wrong: dict[str, set[str]] = {}
+    for finding in findings:
+        if finding.severity == "error":
+            wrong.setdefault(finding.path, set()).add(finding.rule)
     counts = {dataset.path: dataset for dataset in plan.datasets}
     verdicts = []
     for file in sorted(plan.files, key=lambda file: file.name):
@@ -176,6 +180,7 @@ def _files(plan: Plan, findings: tuple[Finding, ...]) -> tuple[FileVerdict, ...]
                 products=dataset.products if dataset else 0,
                 maps=dataset.maps if dataset else 0,
                 verdict="invalid" if file.name in wrong else "valid",
+                rules=tuple(sorted(wrong.get(file.name, ()))),
             )
         )
     return tuple(verdicts)

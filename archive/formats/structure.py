@@ -431,7 +431,7 @@ def _check_sums(hdu: Hdu, content: bytes) -> Iterator[Finding]:
             "info",
             "the HDU has no CHECKSUM or DATASUM: damage would go unseen",
             hdu=hdu.label,
-            fix="Write both in every HDU.",
+            fix="Write CHECKSUM and DATASUM in every HDU, for example with ftchecksum.",
         )
 
 
