@@ -31,3 +31,7 @@ class UnavailableError(ArchiveError):
 
 class StorageError(ArchiveError):
     """A stored file or array is missing, truncated or not what its checksum says."""
+
+
+class InternalError(ArchiveError):
+    """A bug: the log has the details under the reference number that the message names."""

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
-from archive.errors import ArchiveError, TooLargeError, UsageError
-from archive.faults import find_fault
+from archive.errors import TooLargeError, UsageError
+from archive.faults import explain, find_fault
 from archive.healpix import pixels_nested
 from upper_limits import compatible, services
 from upper_limits.params import read_request
@@ -34,8 +34,9 @@ def door(view: View) -> View:
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
             response = view(request, *args, **kwargs)
-        except ArchiveError as error:
-            response = json_answer({"error": str(error), "limits": []}, find_fault(error).status)
+        except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+            said = explain(error)
+            response = json_answer({"error": str(said), "limits": []}, find_fault(said).status)
         response["Access-Control-Allow-Origin"] = "*"
         return response
 

@@ -1,7 +1,6 @@
 """HTTP doors for the clients of ESA's ISLA: servlets beside TAP, downloads, name resolution, log-in."""
 
 import logging
-import uuid
 from collections.abc import Callable
 from functools import wraps
 
@@ -13,14 +12,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from archive.errors import ArchiveError, NotFoundError, UnavailableError, UsageError
-from archive.faults import find_fault
+from archive.errors import NotFoundError, UnavailableError, UsageError
+from archive.faults import explain, find_fault
 from archive.website.bundles import send_bundle
 from vo.isla import servlets
 from vo.isla.names import find_place
 from vo.isla.retrieval import find_package, read_oid
 from vo.tap import views as tap
 from vo.tap.params import Parameters, merge_parameters, single
+from vo.tap.responses import protocol_view
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,9 @@ def _plain_errors(view: Callable[[HttpRequest, Parameters], HttpResponseBase]) -
     def wrapped(request: HttpRequest) -> HttpResponseBase:
         try:
             response = view(request, _parameters(request))
-        except ArchiveError as error:
-            response = _text(str(error), find_fault(error).status)
-        except Exception:
-            reference = uuid.uuid4().hex[:12]
-            logger.exception("request failed (ref %s)", reference)
-            response = _text(f"internal error (ref {reference})", 500)
+        except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+            said = explain(error)
+            response = _text(str(said), find_fault(said).status)
         response["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -63,6 +60,7 @@ def _json(document: object) -> HttpResponse:
 
 
 @csrf_exempt
+@protocol_view
 def sync(request: HttpRequest) -> HttpResponseBase:
     """Answer ISLA's servlets, which share the address of TAP's sync; everything else is TAP."""
     parameters = _parameters(request)

@@ -4,15 +4,14 @@ import gzip
 import json
 import logging
 import re
-import uuid
 from collections.abc import Callable
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from archive.errors import ArchiveError, UsageError
-from archive.faults import find_fault
+from archive.errors import BusyError, UsageError
+from archive.faults import explain, find_fault
 from vo.mmoda.encode import guard_texts
 from vo.mmoda.offer import INSTRUMENTS, describe, parameters_of
 from vo.mmoda.params import ForbiddenError, find_instrument, find_product_name, read_query
@@ -36,16 +35,14 @@ def _json_errors(view: Callable[[HttpRequest], object]) -> Callable[[HttpRequest
             return _send(request, view(request), 200)
         except ForbiddenError as error:
             return _send(request, {"exit_status": {"status": 1, "message": str(error)}, "error": str(error)}, 403)
-        except ArchiveError as error:
-            status = find_fault(error).status
+        except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+            said = explain(error)
+            status = find_fault(said).status
             # The client waits and asks again 200 times after 502, 503 and 504, which is meant for short outages only.
             status = 400 if 400 <= status < 500 else 500
-            return _send(request, {"error": str(error), "error_message": str(error)}, status)
-        except Exception:
-            reference = uuid.uuid4().hex[:12]
-            logger.exception("request failed (ref %s)", reference)
-            text = f"internal error (ref {reference})"
-            return _send(request, {"error": text, "error_message": text}, 500)
+            # It gives up at once after 429, and says so.
+            status = 429 if isinstance(said, BusyError) else status
+            return _send(request, {"error": str(said), "error_message": str(said)}, status)
 
     return wrapped
 

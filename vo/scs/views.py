@@ -1,7 +1,6 @@
 """Simple Cone Search 1.03: rows of a table around a position."""
 
 import logging
-import uuid
 from dataclasses import replace
 
 from django.conf import settings
@@ -9,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from archive.errors import ArchiveError, NotFoundError, UsageError
+from archive.errors import NotFoundError, UsageError
+from archive.faults import explain
 from archive.published import Column, Table, load_tables
 from vo.adql.resolved import OutputColumn
 from vo.services import capabilities_response, read_parameters
@@ -92,12 +92,8 @@ def cone(request: HttpRequest, name: str) -> HttpResponseBase:
     table = _find_table(name)
     try:
         response = _search(table, read_parameters(request))
-    except ArchiveError as error:
-        response = _error(str(error))
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        logger.exception("cone search failed (ref %s)", reference)
-        response = _error(f"internal error (ref {reference})")
+    except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+        response = _error(str(explain(error)))
     return response
 
 

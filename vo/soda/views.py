@@ -1,19 +1,17 @@
 """HTTP doors of SODA 1.0. Errors are text/plain and begin with a word of its section 5.2."""
 
 import logging
-import uuid
 from collections.abc import Callable
 from functools import wraps
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from archive.errors import ArchiveError, BusyError, UnavailableError, UsageError
-from archive.faults import find_fault
+from archive.faults import explain, find_fault
 from archive.website.downloads import send_stored_file
 from vo.datalink.descriptors import SODA, SODA_ASYNC
 from vo.services import capabilities_response, read_parameters
@@ -47,14 +45,9 @@ def _plain_errors(view: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
     def wrapped(request: HttpRequest) -> HttpResponseBase:
         try:
             response = view(request)
-        except ArchiveError as error:
-            response = _failure(f"{_word(error)}: {error}", find_fault(error).status)
-        except SuspiciousOperation as error:
-            response = _failure(f"UsageError: the request cannot be read: {error}", 400)
-        except Exception:
-            reference = uuid.uuid4().hex[:12]
-            logger.exception("cut-out failed (ref %s)", reference)
-            response = _failure(f"Error: internal error (ref {reference})", 500)
+        except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+            said = explain(error)
+            response = _failure(f"{_word(said)}: {said}", find_fault(said).status)
         return allow_any_origin(response)
 
     return wrapped

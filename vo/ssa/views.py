@@ -1,7 +1,6 @@
 """HTTP doors of SSA 1.1."""
 
 import logging
-import uuid
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -9,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from archive.errors import ArchiveError
+from archive.faults import explain
 from vo.services import capabilities_response, read_parameters
 from vo.ssa.query import LIGHT_CURVES, SPECTRA, Offer, present, wants_fields_only, write_spectrum_query
 from vo.tables import stream_table
@@ -38,8 +37,8 @@ def light_curves(request: HttpRequest) -> HttpResponseBase:
 
 def _search(request: HttpRequest, offer: Offer) -> HttpResponseBase:
     """Search; a failure is a VOTable with QUERY_STATUS ERROR and status 200 (SSA 1.1 section 8.10)."""
-    parameters = read_parameters(request)
     try:
+        parameters = read_parameters(request)
         maxrec = 0 if wants_fields_only(parameters) else read_maxrec(parameters)
         content = stream_table(
             write_spectrum_query(parameters, offer),
@@ -48,12 +47,8 @@ def _search(request: HttpRequest, offer: Offer) -> HttpResponseBase:
             infos=[_PROTOCOL],
             cutouts=offer is LIGHT_CURVES,
         )
-    except ArchiveError as error:
-        return error_response(str(error), 200)
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        logger.exception("spectrum search failed (ref %s)", reference)
-        return error_response(f"internal error (ref {reference})", 200)
+    except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+        return error_response(str(explain(error)), 200)
     response = StreamingHttpResponse(content, content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-cache"
     return response

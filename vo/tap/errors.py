@@ -1,6 +1,6 @@
 """Errors of running queries."""
 
-from archive.errors import ArchiveError, BusyError, UsageError
+from archive.errors import BusyError, UsageError
 
 
 class QueryTimeoutError(UsageError):
@@ -13,7 +13,3 @@ class QueryFailedError(UsageError):
 
 class TooManyQueriesError(BusyError):
     """All database connections for queries are taken."""
-
-
-class InternalError(ArchiveError):
-    """A bug: the log has the details under the reference number that the message names."""

@@ -6,7 +6,6 @@ transaction; when the reader of the rows goes away, the query is cancelled.
 
 import logging
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from psycopg import sql
 from psycopg.rows import scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from archive import faults
 from archive.errors import ArchiveError, UnavailableError
-from vo.tap.errors import InternalError, QueryFailedError, QueryTimeoutError, TooManyQueriesError
+from vo.tap.errors import QueryFailedError, QueryTimeoutError, TooManyQueriesError
 
 logger = logging.getLogger(__name__)
 
@@ -142,9 +142,7 @@ def explain(error: Exception, timeout_s: float) -> ArchiveError:
             logger.error("database out of reach: %s", error)
             return UnavailableError("the database of the archive is out of reach at the moment; try again later")
         case _:
-            reference = uuid.uuid4().hex[:12]
-            logger.error("query failed (ref %s)", reference, exc_info=error)
-            return InternalError(f"internal error (ref {reference})")
+            return faults.explain(error)
 
 
 def stream_rows(

@@ -1,17 +1,14 @@
 """HTTP around TAP documents: errors as VOTables, headers that let pages of other sites read them."""
 
 import logging
-import uuid
 from collections.abc import Callable
 from functools import wraps
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from archive.errors import ArchiveError
-from archive.faults import find_fault
+from archive.faults import explain, find_fault
 from vo.votable import CONTENT_TYPE, error_document
 
 logger = logging.getLogger(__name__)
@@ -44,14 +41,9 @@ def protocol_view(view: View) -> View:
             return allow_any_origin(response)
         try:
             response = view(request, *args, **kwargs)
-        except ArchiveError as error:
-            response = error_response(str(error), find_fault(error).status)
-        except SuspiciousOperation as error:
-            response = error_response(f"the request cannot be read: {error}", 400)
-        except Exception:
-            reference = uuid.uuid4().hex[:12]
-            logger.exception("request failed (ref %s)", reference)
-            response = error_response(f"internal error (ref {reference})", 500)
+        except Exception as error:  # noqa: BLE001 - explain() logs what is no answer
+            said = explain(error)
+            response = error_response(str(said), find_fault(said).status)
         return allow_any_origin(response)
 
     return wrapped

@@ -1,13 +1,14 @@
 """Error pages in the archive's own dress; they ask nothing of the database."""
 
-import logging
 import sys
-import uuid
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-logger = logging.getLogger(__name__)
+from archive.errors import ArchiveError, NotFoundError, UsageError
+from archive.faults import explain, find_fault
+
+_API = "/api/"
 
 TITLES = {
     400: "That cannot be read",
@@ -27,20 +28,24 @@ def error_page(sentence: str, status: int) -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that no page has."""
+    if request.path.startswith(_API):
+        return _api_error(NotFoundError(f"There is no address {request.path[:200]!r}; /api/v1/docs names them all."))
     return error_page(f"This archive has no page at {request.path[:200]!r}.", 404)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django refuses."""
-    return error_page("The request cannot be understood: its address, host or form is malformed.", 400)
+    sentence = "The request cannot be understood: its address, host or form is malformed."
+    return _api_error(UsageError(sentence)) if request.path.startswith(_API) else error_page(sentence, 400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a bug with a reference that leads to its log entry."""
-    reference = uuid.uuid4().hex[:12]
-    logger.error(
-        "internal error, reference %s, %s %s", reference, request.method, request.path, exc_info=sys.exc_info()
-    )
-    return error_page(
-        f"An internal error happened and was written down under the reference {reference}; please report it.", 500
-    )
+    error = sys.exc_info()[1]
+    said = explain(error if isinstance(error, Exception) else RuntimeError(f"{request.method} {request.path}"))
+    return _api_error(said) if request.path.startswith(_API) else error_page(f"An {said}.", 500)
+
+
+def _api_error(error: ArchiveError) -> HttpResponse:
+    fault = find_fault(error)
+    return JsonResponse({"error": {"fault": fault.name, "message": str(error)}}, status=fault.status)

@@ -130,7 +130,7 @@ def test_a_bug_gets_a_reference_and_no_details(archive, client, monkeypatch, cap
     assert response.status_code == 500
     page = response.content.decode()
     assert "secret detail" not in page
-    reference = page.split("under the reference ")[1].split(";")[0]
+    reference = page.split("(ref ")[1].split(")")[0]
     assert any(reference in record.getMessage() for record in caplog.records)
 
 
