@@ -9,7 +9,7 @@ from vo.scs import views as scs
 from vo.sia import views as sia
 from vo.soda import views as soda
 from vo.ssa import views as ssa
-from vo.tap import page_views
+from vo.tap import page_views, workspace_views
 
 urlpatterns = [
     path("datalink/links", datalink.links, name="datalink"),
@@ -30,6 +30,12 @@ urlpatterns = [
     path("ssa", ssa.query, name="ssa"),
     path("ssa/capabilities", ssa.capabilities, name="ssa-capabilities"),
     path("tap", page_views.page),
+    path("account/queries", workspace_views.workspace, name="workspace"),
+    path("account/queries/save", workspace_views.save_query, name="workspace-query-save"),
+    path("account/queries/<str:key>/remove", workspace_views.remove_query, name="workspace-query-remove"),
+    path("account/tables", workspace_views.keep_table, name="workspace-table-keep"),
+    path("account/tables/<str:name>", workspace_views.change_table, name="workspace-table"),
+    path("queries/<str:key>", workspace_views.saved_query, name="saved-query"),
     path("tap/", page_views.page, name="tap"),
     path("ssa/lightcurves", ssa.light_curves, name="ssa-lightcurves"),
     path("ssa/lightcurves/capabilities", ssa.light_curve_capabilities, name="ssa-lightcurves-capabilities"),

@@ -17,6 +17,7 @@ from archive.models.mission import EnergyBand, Instrument, Revolution
 from archive.models.observation import Observation, Proposal, ScienceWindow
 from archive.models.product import Product, ProductFile, StoredFile
 from archive.models.release import CurrentRelease, Delivery, Release, Released
+from archive.models.saved_query import SavedQuery
 from archive.models.search import FacetCube
 from archive.models.source import Source, SourceName
 from archive.models.usage import Feedback, UsageCount
@@ -46,6 +47,7 @@ __all__ = [
     "Release",
     "Released",
     "Revolution",
+    "SavedQuery",
     "ScienceWindow",
     "SignOff",
     "Source",

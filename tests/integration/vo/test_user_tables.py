@@ -71,7 +71,9 @@ def test_a_link_gives_the_table_to_whoever_knows_it(alice, client):
     shared = alice.post("/tap/user_tables/mine", {"ACTION": "SHARE"}).json()
     query = f"SELECT COUNT(*) AS n FROM {shared['shared_name']}"
     assert ask(client, query) == (200, "n\n3\n")
-    assert client.get(shared["link"][shared["link"].index("/tap") :]).status_code == 200
+    answer = client.get(shared["link"][shared["link"].index("/tap") :])
+    # Read to its end: a reader under way holds a lock that UNSHARE waits for.
+    assert (answer.status_code, bool(answer.getvalue())) == (200, True)
     assert ask(client, query.replace(shared["shared_name"][7:20], "0" * 13))[0] == 400
     assert alice.post("/tap/user_tables/mine", {"ACTION": "UNSHARE"}).json()["link"] is None
     assert ask(client, query)[0] == 400
