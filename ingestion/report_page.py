@@ -97,7 +97,8 @@ h1{margin:0 0 .2rem}h2{margin:2.2rem 0 .6rem;font-size:1.25rem}h3{margin:0;font-
 .lede{font-size:1.08rem}.soft{color:var(--soft)}.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem;margin:.5rem 0}
 th{color:var(--soft);font-weight:500}th,td{text-align:left;padding:.3rem .7rem .3rem 0;
-border-bottom:1px solid var(--line);vertical-align:top}td{min-width:4.5rem}.num{text-align:right}code{font-size:.9em}
+border-bottom:1px solid var(--line);vertical-align:top}td{min-width:5rem}
+.kind{overflow-wrap:normal}.num{text-align:right}code{font-size:.9em}
 .error{color:var(--error)}.warning{color:var(--warning)}.info{color:var(--info)}a{color:inherit}
 .rule{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--mark);border-radius:6px;
 padding:.8rem 1rem;margin:.8rem 0}.rule.error{--mark:var(--error)}.rule.warning{--mark:var(--warning)}
@@ -138,7 +139,7 @@ def render_delivery(report: DeliveryReport) -> str:
 def _render_files(report: DeliveryReport) -> str:
     """Write the table of files, the wrong ones first, each with links to the rules it breaks."""
     lines = "".join(
-        f"<tr><td><code>{escape(file.path)}</code></td><td>{escape(file.profile or 'unknown')}</td>"
+        f"<tr><td><code>{escape(file.path)}</code></td><td class='kind'>{escape(file.profile or 'unknown')}</td>"
         f'<td class="num">{describe_size(file.size_bytes)}</td>'
         f'<td class="{"error" if file.rules else ""}">{file.verdict}</td>'
         f"<td>{', '.join(_rule_link(rule) for rule in file.rules)}</td></tr>"
@@ -164,25 +165,29 @@ def _render_code(code: CodeCount) -> str:
     """Write a rule as a card: what is wrong, what to do, and a table of places with found and expected."""
     said = dict.fromkeys(finding.message for finding in code.examples)
     heading = escape(" / ".join(map(_sentence, said)))
-    lines = "".join(
-        f"<tr><td><code>{escape(finding.path)}</code></td><td>{escape(_place_in_file(finding))}</td>"
-        f"<td>{escape(finding.found)}</td><td>{escape(finding.expected)}</td></tr>"
-        for finding in code.examples
-        if finding.place or finding.found or finding.expected
-    )
     rest = code.count - sum(finding.count for finding in code.examples)
     more = f'<p class="soft">and {rest} more</p>' if rest > 0 else ""
-    table = (
-        '<div class="scroll"><table><thead><tr><th>File</th><th>Where</th><th>Found</th><th>Expected</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
-        if lines
-        else ""
-    )
+    table = _render_places(code)
     remedy = f'<p class="todo">What to do: {escape(code.remedy)}</p>' if code.remedy else ""
     return (
         f'<section class="rule {code.severity}" id="{escape(code.rule)}"><h3>{heading[:1].upper()}{heading[1:]}</h3>'
         f'<p class="soft"><code>{escape(code.rule)}</code> × {code.count}</p>{table}{more}{remedy}</section>'
     )
+
+
+def _render_places(code: CodeCount) -> str:
+    """Write the first places of a rule as a table without the columns that would be empty."""
+    cells = [
+        (finding.path, _place_in_file(finding), finding.found, finding.expected)
+        for finding in code.examples
+        if finding.place or finding.found or finding.expected
+    ]
+    shown = [at for at in range(4) if any(line[at] for line in cells)]
+    if not shown:
+        return ""
+    head = "".join(f"<th>{('File', 'Where', 'Found', 'Expected')[at]}</th>" for at in shown)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(line[at])}</td>' for at in shown)}</tr>" for line in cells)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
 def _place_in_file(finding: Finding) -> str:

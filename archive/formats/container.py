@@ -150,7 +150,16 @@ def open_fits(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[FitsFile]
             raise FormatError(finding)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", AstropyWarning)
-        hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False)
+        try:
+            hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False)
+        except (OSError, ValueError, TypeError, KeyError, IndexError, fits.VerifyError) as error:
+            raise refuse(
+                "FITS-LIBRARY",
+                "astropy cannot open the file, though its structure is right",
+                found=" ".join(str(error).split())[:120],
+                expected="headers as FITS 4.0 (section 4) says",
+                fix="Check the headers with fitsverify and write the file again.",
+            ) from error
     noted = [Finding("FITS-NOTE", "info", text) for text in dict.fromkeys(str(warning.message) for warning in said)]
     try:
         for number, hdu in enumerate(hdus):

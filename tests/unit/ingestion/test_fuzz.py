@@ -106,3 +106,13 @@ def test_every_kind_of_damage_is_found_by_the_list_of_checksums(tmp_path, kind):
         told, own = validate_damaged(tmp_path / f"{path.name}-{kind}", path.name.lower(), "table", original, damaged)
         assert "MANIFEST-DIGEST" in told
         assert not (told | own) & UNFORESEEN
+
+
+def test_a_file_that_only_the_library_cannot_open_is_said_so(tmp_path):
+    """One flipped bit behind EXTEND, as tests/benchmark/fuzz_validator.py found it."""
+    path = write(tmp_path / "a.fits", arf_hdu())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"EXTEND  =") + 36] = ord("(")
+    path.write_bytes(bytes(content))
+    rules = [finding.rule for file in read_files(discover(path).files, str) for finding in file.findings]
+    assert rules == ["FITS-LIBRARY"]
