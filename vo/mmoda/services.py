@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import threading
 import time
 
 from django.conf import settings
 
-from archive.errors import NotFoundError
+from archive.errors import BusyError, NotFoundError
 from archive.models import Product
 from archive.selectors import current_release
 from vo.mmoda.encode import Json, guard_texts
@@ -20,6 +21,9 @@ from vo.mmoda.spectra import spectrum_products
 NOTHING_FOUND = "failed: get dataserver products "
 """The message, with its blank at the end, that `oda_api` turns into FailedToFindAnyUsefulResults."""
 
+MOST_AT_ONCE = 4
+_slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+
 
 def job_id(query: Query) -> str:
     """Return 16 hexadecimal digits that equal queries share within a release."""
@@ -29,11 +33,24 @@ def job_id(query: Query) -> str:
 
 
 def answer(query: Query, session_id: str) -> Json:
-    """Return the whole reply: products, or the failure that means that there are none."""
+    """Return the whole reply: products, or the failure that means that there are none.
+
+    Raises
+    ------
+    BusyError
+        If `MOST_AT_ONCE` queries are being answered by this process: a reply is built in memory.
+    """
+    if not _slots.acquire(blocking=False):
+        raise BusyError(
+            f"this server answers {MOST_AT_ONCE} queries of this protocol at once and has as many; "
+            "ask again in some seconds"
+        )
     try:
         products, notes = _products(query)
     except NotFoundError as error:
         return _reply(query, session_id, {}, str(error), failed=True)
+    finally:
+        _slots.release()
     simulated = products.pop("simulated", False)
     notes = [*notes, *(["Some of these data are simulated, not measured."] if simulated else [])]
     if query.unused:

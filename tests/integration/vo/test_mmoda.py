@@ -177,6 +177,64 @@ def test_a_spectrum_comes_with_its_responses(client_of, tmp_path):
         assert file["SPECRESP"].data["SPECRESP"].tolist() == [10.0] * 3
 
 
+REAL = {
+    "isgri": (("isla/SMC_X-1_ISGRI_0745_06340000001_spectrum_{}.fits",) * 3, (2466, 256)),
+    "jemx": (("spectra/JMX1_spectrum_GRB221009A.fits", "spectra/JMX1_arf_GRB221009A.fits",
+              "spectra/JMX1_rmf_GRB221009A.fits"), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("instrument", REAL)
+def test_real_spectra_and_responses_arrive_number_by_number(client_of, shared_data, tmp_path, instrument):
+    from oda_api.plot_tools import OdaSpectrum
+
+    from archive import models
+    from archive.formats import read_effective_area, read_response, read_spectrum
+    from archive.storage import store_file
+
+    names, shape = REAL[instrument]
+    roles = ("spe", "arf", "rmf")
+    paths = [shared_data / "products" / name.format(role) for name, role in zip(names, roles, strict=True)]
+    detector = {"isgri": "isgri", "jemx": "jemx1"}[instrument]
+    facts = {"kind": "spectrum", "instrument": detector, "title": "Real", "source_id": isla_archive.GALACTIC[0]}
+    deliver("real", models.Product, [{"product_id": "real", "target_name": "1A 1742-289", **facts}])
+    files = [
+        {"product_id": "real", "role": role.replace("spe", "science"), "file_name": f"{role}.fits",
+         "media_type": "application/fits", "sha256": stored.sha256, "size_bytes": stored.size_bytes}
+        for role, stored in zip(roles, map(store_file, paths), strict=True)
+    ]  # fmt: skip
+    deliver("real files", models.ProductFile, files)
+    found = client_of.get_product(product=f"{instrument}_spectrum", instrument=instrument, src_name="1A 1742-289")
+    assert [name.rpartition("_")[2] for name in found._n_list] == ["spectrum", "arf", "rmf"]
+    for unit in found._p_list[0].data_unit:
+        unit.header = {**unit.header, "TSTART": 3000.0, "TSTOP": 3001.0} if unit.name == "SPECTRUM" else unit.header
+    written = OdaSpectrum(found).write_fits("1A 1742-289", output_dir=str(tmp_path))
+    whole, part = read_spectrum(paths[0]), read_spectrum(tmp_path / written[0])
+    good = (whole.quality == 0) & np.isfinite(whole.rate)
+    np.testing.assert_allclose(part.rate[good], whole.rate[good], rtol=1e-6)
+    one, other = read_response(paths[2]), read_response(next(tmp_path.glob("*_rmf_*.fits")))
+    assert shape is None or one.matrix.shape == shape
+    np.testing.assert_array_equal(other.matrix, one.matrix)
+    np.testing.assert_allclose(other.energy_low_kev, one.energy_low_kev, rtol=1e-6)
+    area = read_effective_area(next(tmp_path.glob("*_arf_*.fits")))
+    np.testing.assert_allclose(area.area_cm2, read_effective_area(paths[1]).area_cm2, rtol=1e-6)
+
+
+def test_too_many_queries_at_once_are_told_to_come_back_and_not_retried(client_of, monkeypatch):
+    import threading
+
+    from oda_api.api import UnexpectedDispatcherStatusCode
+
+    slots = threading.BoundedSemaphore(1)
+    monkeypatch.setattr("vo.mmoda.services._slots", slots)
+    slots.acquire()
+    with pytest.raises(UnexpectedDispatcherStatusCode, match="429"):
+        client_of.get_product(product="isgri_lc", instrument="isgri", src_name="Crab")
+    slots.release()
+    assert client_of.get_product(product="isgri_lc", instrument="isgri", src_name="Crab")._n_list
+    assert slots.acquire(blocking=False)  # given back
+
+
 @pytest.mark.parametrize(("instrument", "threshold"), [("isgri", 7), ("jemx", 11)])
 def test_an_image_with_its_catalogue(client_of, instrument, threshold, tmp_path):
     from oda_api.plot_tools import OdaImage
