@@ -8,6 +8,7 @@ import os
 
 from celery import Celery
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
 
@@ -26,6 +27,7 @@ def make_broker_options() -> dict[str, object]:
     queue, control = settings.DATA_ROOT / "broker" / "queue", settings.DATA_ROOT / "broker" / "control"
     for folder in (queue, control):
         folder.mkdir(parents=True, exist_ok=True)
+    TRANSPORT_ALIASES["filesystem"] = "archive.broker:Transport"
     return {
         "broker_url": "filesystem://localhost/",
         "broker_transport_options": {
