@@ -129,18 +129,40 @@ def find_history(version: str = "") -> tuple[HistoryStore, tuple[str, ...]]:
     """
     if version:
         return _open(version), ()
+    name, problem = current_name(history_root()), ""
     try:
-        store = _open(current_name(history_root()))
-    except (NotFoundError, StorageError) as error:
-        logger.error("%s; run: archipelago upper-limits history", error)  # noqa: TRY400 - no traceback is of use
+        store = _open(name)
+    except NotFoundError:
+        problem = "the history of epochs is not built"
+        store = _open_previous(name)
+    except StorageError as error:
+        problem = str(error)
+        store = _open_previous(name)
+    if problem:
+        logger.error("%s; run: archipelago upper-limits history", problem)
+    if store is None:
         raise UnavailableError(
-            "the history of epochs is not built: only the mean of the mission can be served "
+            f"{problem}: only the mean of the mission can be served "
             "(the operator runs: archipelago upper-limits history)"
-        ) from error
+        )
+    notices = (f"{problem}; these epochs are from version {store.name}",) if problem else ()
     release = selectors.current_release()
     if release is None or release.name == store.release:
-        return store, ()
-    return store, (f"the history of epochs holds the images of release {store.release}; current is {release.name}",)
+        return store, notices
+    older = f"the history of epochs holds the images of release {store.release}; current is {release.name}"
+    return store, (*notices, older)
+
+
+def _open_previous(damaged: str) -> HistoryStore | None:
+    """Open the newest whole version but the damaged one; None when there is none."""
+    root = history_root()
+    others = [name for name in versions_to_verify() if name != damaged]
+    for name in sorted(others, key=lambda one: (root / one).stat().st_mtime, reverse=True):
+        try:
+            return _open(name)
+        except ArchiveError:
+            continue
+    return None
 
 
 def answer_epochs(request: LimitRequest) -> EpochAnswer:

@@ -212,6 +212,27 @@ def test_an_older_history_is_served_with_a_word_about_it(client, history, tmp_pa
     assert any("the history of epochs holds the images of release" in notice for notice in answer["notices"])
 
 
+def test_a_damaged_history_is_refused_and_the_previous_one_served(client, history, tmp_path):
+    (tmp_path / "later").mkdir()
+    publish_mosaics(tmp_path / "later", {53400.0: 50.0}, "later")
+    newer = epoch_services.build_current_history()
+    assert newer.name != history.name
+    for name, words in ((newer.name, f"from version {history.name}"), (history.name, "")):
+        records = next((epoch_services.history_root() / name).glob("records-*"))
+        content = records.read_bytes()
+        records.unlink()  # the other version may share it
+        records.write_bytes(content[:-8])
+        epoch_services._opened.clear()
+        response, answer = ask(client, name="Crab", history=1)
+        if words:
+            assert response.status_code == 200
+            assert len(answer["results"]) == 3
+            assert any(words in notice and "damaged" in notice for notice in answer["notices"])
+        else:
+            assert response.status_code == 503
+            assert "is damaged" in json.dumps(answer)
+
+
 def test_the_command_builds_lists_and_verifies(archive):
     out = io.StringIO()
     call_command("upper-limits", "history", stdout=out)

@@ -14,6 +14,7 @@ from astropy.table import Table
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from archive.healpix import pixel_centres, pixels_nested
+from upper_limits import services
 
 pytestmark = pytest.mark.django_db
 
@@ -188,3 +189,37 @@ def test_too_many_positions_are_refused_at_once(client, limits, monkeypatch):
         response = client.post(URL, make(), content_type=content_type)
         assert response.status_code == 413, content_type
         assert "at most 3" in response.content.decode()
+
+
+def test_bad_rows_among_many_get_their_status_and_the_rest_its_limit(client, limits):
+    """More positions than are computed at once, every seventh of them bad in one of five ways."""
+    count = 3 * services.CHUNK // 2 + 1
+    rng = np.random.default_rng(4)
+    ra, dec = rng.uniform(0.0, 360.0, count), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, count)))
+    wrong = [(np.nan, 0.0), (10.0, np.nan), (10.0, 90.5), (-1.0, 0.0), (np.inf, 0.0)]
+    bad = np.arange(0, count, 7)
+    for kind, (bad_ra, bad_dec) in enumerate(wrong):
+        ra[bad[kind::5]], dec[bad[kind::5]] = bad_ra, bad_dec
+    sink = io.BytesIO()
+    table = pa.table({"ra": ra, "dec": dec})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    path = "/api/v1/upper-limits?format=arrow&band=20-40&columns=index,status,message,upper_limit"
+    response = client.post(path, sink.getvalue(), content_type="application/vnd.apache.arrow.stream")
+    assert response.status_code == 200
+    with pa.ipc.open_stream(response.getvalue()) as reader:
+        found = reader.read_all()
+    assert found["index"].to_numpy().tolist() == list(range(count))
+    status, limit = np.array(found["status"].to_pylist()), found["upper_limit"].to_numpy()
+    expected = np.zeros(count, dtype=bool)
+    expected[bad] = True
+    assert ((status == "bad position") == expected).all()
+    assert np.isnan(limit[expected]).all()
+    seen = np.isin(status, ("limit", "detection"))
+    assert (limit[seen] > 0.0).all()
+    assert (seen | expected | (status == "outside coverage")).all()
+    messages = found["message"].to_pylist()
+    assert [messages[one] for one in bad[2:4]] == [
+        "dec is 90.5; expected -90 to 90 degrees",
+        "ra is -1.0; expected 0 to 360 degrees",
+    ]
