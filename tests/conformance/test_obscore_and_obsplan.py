@@ -94,7 +94,7 @@ def test_sets_cost_nothing_where_a_condition_leaves_them_out(client, tmp_path, c
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN SELECT * FROM ivoa.obscore WHERE {condition}")
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "archive_productfile" in plan
+    assert "archive_productfile" in plan  # the arm of products
     assert "archive_sciencewindow" not in plan
 
 
