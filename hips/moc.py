@@ -203,6 +203,18 @@ def _holds(ranges: NDArray[np.int64], pixels: NDArray[np.int64]) -> NDArray[np.b
     return np.searchsorted(ranges.ravel(), pixels, side="right") % 2 == 1
 
 
+def contains(coverage: Coverage, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each position (ICRS degrees) lies in the coverage.
+
+    Examples
+    --------
+    >>> half = normalize(0, np.array([[0, 4]]))  # the northern pixels of order 0
+    >>> contains(half, np.array([45.0, 45.0]), np.array([80.0, -80.0]))
+    array([ True, False])
+    """
+    return _holds(coverage.ranges, pixels_nested(coverage.order, ra, dec))
+
+
 def encode_moc(coverage: Coverage, *, simulated: bool = False) -> bytes:
     """FITS file of a coverage (MOC 2.0, section 4.2: ranges at order 29), in ICRS; a card says *simulated* if asked."""
     mark = {"SIMULATE": "simulated"} if simulated else {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from urllib.parse import urlencode
 
+import numpy as np
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,16 +16,26 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
+from archive.pictures import encode_png, mollweide_sky
 from hips import mocs
 from hips.localisations import Localisation, decode_localisation
-from hips.moc import at_order, encode_moc
+from hips.moc import at_order, contains, encode_moc
 from hips.moc_files import MAX_BYTES, decode_moc, encode_ascii, encode_json
 from hips.mocs import NamedMoc
+from hips.pages import tell_cells
 
-FORMATS = {"fits": "application/fits", "json": "application/json", "ascii": "text/plain; charset=utf-8"}
+FORMATS = {
+    "fits": "application/fits", "json": "application/json", "ascii": "text/plain; charset=utf-8", "png": "image/png",
+}  # fmt: skip
 CACHE = "public, max-age=300"
 _INLINE = re.compile(r"\s*(?:[0-9]{1,2}/|\{)")
+_NUMBER = r"\s+([-+]?[0-9]{1,3}(?:\.[0-9]{0,9})?)"
+_CIRCLE = re.compile(rf"\s*circle{_NUMBER}{_NUMBER}{_NUMBER}\s*", re.ASCII | re.IGNORECASE)
+_PICTURE_WIDTH = 900
+# Galactic sky of pictures: nothing, unobserved, covered.
+_PICTURE_COLOURS = bytes([0, 0, 0, 28, 36, 56, 110, 205, 214]) + bytes(759)
 _UPLOAD = "upload"
+_FIELDS = 3  # of the form on the page; the API takes more
 _PARAMETERS = {"op", "moc", "format", "order", "credible", "csrfmiddlewaretoken"}
 
 
@@ -34,14 +46,36 @@ def moc_list(request: HttpRequest) -> HttpResponse:
         maps, sentence = mocs.list_map_mocs(), ""
     except UnavailableError as error:
         maps, sentence = [], str(error)
-    context = {
+    context = _show_result(request) | {
         "maps": maps,
         "sentence": sentence,
         "kinds": mocs.find_footprint_kinds(),
         "instruments": mocs.INSTRUMENTS,
+        "operations": mocs.OPERATIONS,
+        "op": request.GET.get("op", "difference"),
+        "operands": (request.GET.getlist("moc") + [""] * _FIELDS)[:_FIELDS],
         "base_url": settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
     }
-    return render(request, "hips/mocs.html", context)
+    return render(request, "hips/mocs.html", context, status=400 if context.get("fault") else 200)
+
+
+def _show_result(request: HttpRequest) -> dict[str, object]:
+    """What the page says of the coverages that its form asks to combine."""
+    texts = [text for text in request.GET.getlist("moc") if text.strip()]
+    if not texts:
+        return {}
+    try:
+        operation = request.GET.get("op", "difference")
+        result = mocs.combine_mocs(operation, [_read_operand(request, text, None, "") for text in texts])
+    except ArchiveError as error:
+        return {"fault": str(error)}
+    query = urlencode([("op", operation), *(("moc", text) for text in texts)])
+    return {
+        "result": result,
+        "percent": f"{100 * result.coverage.sky_fraction:.3g}",
+        "cells": tell_cells(result.coverage),
+        "query": query,
+    }
 
 
 @require_safe
@@ -103,6 +137,8 @@ def _read_operand(request: HttpRequest, text: str, localisation: Localisation | 
         if credible:
             raise UsageError("credible goes with a localisation (columns UNIQ and PROBDENSITY, or PROB); a MOC came.")
         return NamedMoc(_UPLOAD, _UPLOAD, False, decode_moc(file.read(MAX_BYTES + 1)))
+    if match := _CIRCLE.fullmatch(text):
+        return mocs.make_circle(*(float(part) for part in match.groups()))
     if _INLINE.match(text):
         return NamedMoc("inline", "inline", False, decode_moc(text.encode("utf-8", "replace")))
     return mocs.find_moc(text)
@@ -126,7 +162,9 @@ def _read_order(text: str) -> int:
 
 
 def _send(moc: NamedMoc, file_format: str) -> HttpResponse:
-    if file_format == "fits":
+    if file_format == "png":
+        body = _draw(moc)
+    elif file_format == "fits":
         body = encode_moc(moc.coverage, simulated=moc.simulated)
     else:
         body = (encode_json if file_format == "json" else encode_ascii)(moc.coverage).encode()
@@ -135,6 +173,14 @@ def _send(moc: NamedMoc, file_format: str) -> HttpResponse:
     mark = "-simulated" if moc.simulated else ""
     response["Content-Disposition"] = f'inline; filename="{moc.name}{mark}.{ending}"'
     return _open(response)
+
+
+def _draw(moc: NamedMoc) -> bytes:
+    """Picture of the sky, Mollweide projection in Galactic coordinates, with the coverage in colour."""
+    ra, dec, inside = mollweide_sky(_PICTURE_WIDTH)
+    picture = np.zeros(inside.shape, dtype=np.uint8)
+    picture[inside] = 1 + contains(moc.coverage, ra, dec)
+    return encode_png(picture, _PICTURE_COLOURS)
 
 
 def _send_info(moc: NamedMoc, localisation: Localisation | None) -> HttpResponse:

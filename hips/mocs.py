@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,7 +19,7 @@ from archive.models import Instrument, ScienceWindow
 from archive.selectors import current_release, current_rows
 from archive.times import mjd_tt_from_utc, utc_iso_from_mjd_tt
 from hips import services
-from hips.footprints import cover_circles, cover_squares
+from hips.footprints import ORDER, cover_circles, cover_squares
 from hips.moc import Coverage, difference, intersection, observed_coverage, union
 from hips.st_moc import encode_space_time, make_space_time, microseconds_tcb
 from hips.surveys import find_surveys
@@ -26,6 +27,7 @@ from hips.tiles import Pixels
 
 DEPTHS_KS = (1, 10, 100, 1000, 10000)
 MAX_OPERANDS = 16
+_SMALLEST_CIRCLE_DEG = 0.01
 OPERATIONS = {"union": union, "intersection": intersection, "difference": difference}
 # Columns of good time of each instrument; a pointing with none of it is left out, one without a word is kept.
 _GOOD_TIMES = {
@@ -103,6 +105,25 @@ def find_moc(name: str) -> NamedMoc:
             "isgri-rev-0082, jemx-year-2004, omc-obs-00200200001 or spi-mission; /mocs/ lists them."
         ) from error
     return NamedMoc(name, f"Coverage of {opened.survey.title}", opened.survey.simulated, opened.coverage)
+
+
+def make_circle(ra: float, dec: float, radius_deg: float) -> NamedMoc:
+    """Coverage of a circle, to pixels of 13.7 arcmin and for small ones of less than a sixteenth of its radius.
+
+    Raises
+    ------
+    UsageError
+        If the position is none, or the radius is not between 0.01 and 90 degrees.
+    """
+    if not (0 <= ra <= 360 and -90 <= dec <= 90 and _SMALLEST_CIRCLE_DEG <= radius_deg <= 90):
+        raise UsageError(
+            f"There is no circle of {radius_deg:g} degrees around {ra:g} {dec:+g}; expected ra from 0 to 360, "
+            f"dec from -90 to 90 and a radius from {_SMALLEST_CIRCLE_DEG:g} to 90, in degrees."
+        )
+    order = max(ORDER, math.ceil(math.log2(16 * 58.6 / radius_deg)))
+    name = f"circle-{ra:g}-{dec:g}-{radius_deg:g}"
+    coverage = cover_circles(np.array([ra]), np.array([dec]), radius_deg, order=order)
+    return NamedMoc(name, f"circle of {radius_deg:g} degrees around {ra:g} {dec:+g}", False, coverage)
 
 
 def list_map_mocs() -> list[NamedMoc]:

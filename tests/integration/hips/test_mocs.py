@@ -7,6 +7,7 @@ from mocpy import MOC
 
 from hips.moc_files import decode_moc
 from tests.support.archive_rows import deliver
+from tests.support.png import decode_png
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,6 +153,34 @@ def test_page_lists_maps_and_footprints(get):
     assert "/mocs/isgri-20-40-exposure-over-100ks.fits" in text
     assert "isgri-year-2003" in text
     assert "isgri-rev-0001" in text
+
+
+def test_page_combines_coverages(get):
+    page = get("/mocs/", {"op": "intersection", "moc": ["isgri-mission", "circle 30 10 5", ""]})
+    body = page.content.decode()
+    assert page.status_code == 200
+    query = "op=intersection&amp;moc=isgri-mission&amp;moc=circle+30+10+5"
+    assert all(f"/api/v1/moc?{query}&amp;format={kind}" in body for kind in ("fits", "json", "ascii", "info", "png"))
+    assert "Area" in body
+    result = get(f"/api/v1/moc?{query}".replace("&amp;", "&"))
+    assert area(result) == pytest.approx(circle(5), rel=0.01)
+    picture = get(f"/api/v1/moc?{query}&format=png".replace("&amp;", "&"))
+    indices, _ = decode_png(picture.content)
+    assert (indices == 2).sum() / (indices > 0).sum() == pytest.approx(circle(5) / 41252.96, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("moc", "words"),
+    [("circle 30 95 5", "dec from -90"), ("circle 30 10 0", "radius"), ("circle 30 10", "There is no MOC"),
+     ("nothing", "There is no MOC")],
+)  # fmt: skip
+def test_page_says_what_is_wrong_with_a_coverage(get, moc, words):
+    page = get("/mocs/", {"moc": ["isgri-mission", moc]})
+    assert page.status_code == 400
+    assert words in page.content.decode()
+    response = get("/api/v1/moc", {"moc": ["isgri-mission", moc]})
+    assert response.status_code in {400, 404}
+    assert words in response.content.decode()
 
 
 def test_page_of_an_empty_archive(client, settings, tmp_path):
