@@ -1,5 +1,8 @@
 """Differences of releases, tried with two versions of the real reference catalogue; roll back; the audit log."""
 
+from collections import Counter
+from dataclasses import asdict
+
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -62,6 +65,10 @@ def test_the_difference_of_two_versions_of_the_real_catalogue(shared_data):
     }
     told = {row.key["source_id"] for row in found.rows if row.table == "source" and {"ra", "dec"} & set(row.columns)}
     assert told == moved
+    for name, counts in found.tables.items():  # counted by the database, listed by walking through the rows
+        kinds = Counter(row.kind for row in found.rows if row.table == name)
+        assert kinds == {kind: count for kind, count in asdict(counts).items() if count}
+    assert not found.is_cut
     back = compare(second, first, max_rows=10_000)
     assert back.tables["source"].gone == sources.new
     one = next(iter(moved or told or {next(iter(both))}))
