@@ -1,9 +1,9 @@
-"""Photograph every kind of page in both themes for docs/website.md, from a running archive with simulated data only.
+"""Photograph every kind of page in both themes for docs/explanation/pages.md, from a running archive with simulated data only.
 
     ./archipelago demo --port 8210        # in a checkout without a shared data folder beside it
     python tests/browser/take_screenshots.py http://127.0.0.1:8210 [NAME ...]
 
-Writes docs/_static/pages/NAME-light.webp and NAME-dark.webp with Debian's Chromium. The pages are found by what the
+Writes docs/images/pages/NAME-light.webp and NAME-dark.webp with Debian's Chromium. The pages are found by what the
 archive holds, so the command works on any archive; pictures for the documentation are of simulated data, and say so.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-OUT = Path(__file__).parents[2] / "docs" / "_static" / "pages"
+OUT = Path(__file__).parents[2] / "docs" / "images" / "pages"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars"]
 WIDTH, HEIGHT, TALLEST = 1280, 860, 1500
