@@ -111,7 +111,7 @@ def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> H
             "address": url,
             "coverage": (tell_area(opened.coverage), tell_cells(opened.coverage)),
             "codes": write_catalogue_code(
-                address, f"{_root(request)}{reverse('tap')}".rstrip("/"), opened.facts.table.name
+                url, f"{_root(request)}{reverse('tap')}".rstrip("/"), opened.facts.table.name
             ),
         }
         return render(request, "hips/catalogue.html", context)

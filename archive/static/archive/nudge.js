@@ -23,6 +23,18 @@ function nameControls() {
   }
 }
 
+// Aladin asks itself for the position in the middle of the view, at times before it has drawn any, and then throws.
+export function answerOutside(aladin) {
+  const ask = aladin.pix2world.bind(aladin);
+  aladin.pix2world = (...where) => {
+    try {
+      return ask(...where);
+    } catch {
+      return undefined;  // as its own callers expect of a place outside the sky
+    }
+  };
+}
+
 export function nudgeUntilTiles(aladin, root) {
   nameControls();
   let tries = 0;

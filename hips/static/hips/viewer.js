@@ -1,6 +1,6 @@
 // The sky viewer of the HiPS page: Aladin Lite on our own tiles only, its state in the address of the page.
 
-import { nudgeUntilTiles } from "../archive/nudge.js";
+import { answerOutside, nudgeUntilTiles } from "../archive/nudge.js";
 import { addPalettes, PALETTES, valueAt } from "./palettes.js";
 
 const config = JSON.parse(document.getElementById("hips-config").textContent);
@@ -356,6 +356,7 @@ try {
     showContextMenu: false,
     showStatusBar: false,
   });
+  answerOutside(aladin);
   aladin.gotoRaDec(startView().ra, startView().dec);
   addPalettes(aladin);
   if (config.look === null) {
