@@ -426,6 +426,7 @@ def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
     known, flat, width = seen.ravel(), filled.ravel(), seen.shape[1]
     inside = np.zeros_like(seen)
     inside[1:-1, 1:-1] = True
+    mean = np.float32(0)
     for _ in range(_FILL_PX):
         near = np.zeros_like(known)
         for step in (1, width):
@@ -439,8 +440,8 @@ def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
         neighbours = places + np.array([[-1], [1], [-width], [width]])
         flat[places] = flat[neighbours].sum(axis=0) / known[neighbours].sum(axis=0)
         known[places] = True
-    else:
-        flat[~known] = flat[places].mean()
+        mean = flat[places].mean()
+    flat[~known] = mean
     return filled[1:-1, 1:-1]
 
 
