@@ -66,6 +66,7 @@ urlpatterns = [
     path("catalogues/", tables.catalogues, name="catalogues"),
     path("quicklook", quicklook.quicklook, name="quicklook"),
     path("sky", sky.sky, name="sky"),
+    path("sky/polygon", sky.sky_polygon, name="sky-polygon"),
     path("sky/marks.json", sky.sky_marks, name="sky-marks"),
     path("releases/", home.releases, name="releases"),
     path("usage", usage.usage, name="usage"),

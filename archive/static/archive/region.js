@@ -1,4 +1,4 @@
-// A circle on the sky: typed, taken from the view or drawn; its observations as rows and fields that know each other.
+// A circle or polygon on the sky: typed, taken from the view or drawn; its observations as rows and fields that know each other.
 
 const FIELD_RADIUS_DEG = 4.1;
 const MOST_ROWS = 200;
@@ -54,31 +54,112 @@ export function searchRegions(A, aladin, say) {
     return row;
   }
 
-  async function search(event) {
-    event?.preventDefault();
-    const query = new URLSearchParams({ ra: ra.value.trim(), dec: dec.value.trim(), radius: radius.value.trim() });
+  async function show(query, shape, refused, drawShape, linksOf) {
     const response = await fetch(`/sky/marks.json?${query}`, { headers: { Accept: "application/json" } });
     if (!response.ok) {
       const text = (await response.text()).trim();
-      say(text.startsWith("{") ? JSON.parse(text).error.message : "This circle cannot be searched: ra 0 to 360, dec -90 to 90, radius up to 180, all in degrees.");
+      say(text.startsWith("{") ? JSON.parse(text).error.message : refused);
       return;
     }
     const marks = await response.json();
-    drawCircle();
+    circle.removeAll();
+    drawShape();
     fields.removeAll();
     marked.removeAll();
     found = marks.observations.slice(0, MOST_ROWS);
     found.forEach(([, , fieldRa, fieldDec]) => fields.add(A.circle(fieldRa, fieldDec, FIELD_RADIUS_DEG, { color: "#7fd0ff88" })));
     id("found-rows").replaceChildren(...found.map(rowOf));
     const cut = found.length < marks.observation_total ? `, the latest ${found.length} shown` : "";
-    id("found-title").textContent = `${marks.observation_total} observation${marks.observation_total === 1 ? "" : "s"} and ${marks.source_total} source${marks.source_total === 1 ? "" : "s"} in the circle${cut}`;
-    const near = new URLSearchParams({ near: `${ra.value.trim()} ${dec.value.trim()}`, radius: radius.value.trim() });
-    const links = [["Observations", `/observations/?${query}`], ["Sources", `/sources/?${query}`], ["Products", `/products/?${query}`], ["Science windows", `/tables/integral.science_windows?${near}`]];
-    id("found-links").replaceChildren(...links.map(([textContent, href]) => element("a", { href, textContent })));
+    id("found-title").textContent = `${marks.observation_total} observation${marks.observation_total === 1 ? "" : "s"} and ${marks.source_total} source${marks.source_total === 1 ? "" : "s"} in the ${shape}${cut}`;
+    id("found-links").replaceChildren(...linksOf(marks).map(([textContent, href]) => element("a", { href, textContent })));
     id("sky-found").hidden = false;
     say(id("found-title").textContent);
     id("found-title").focus({ preventScroll: true });
     id("sky-found").scrollIntoView({ block: "nearest" });
+  }
+
+  function search(event) {
+    event?.preventDefault();
+    const query = new URLSearchParams({ ra: ra.value.trim(), dec: dec.value.trim(), radius: radius.value.trim() });
+    const near = new URLSearchParams({ near: `${ra.value.trim()} ${dec.value.trim()}`, radius: radius.value.trim() });
+    const links = [["Observations", `/observations/?${query}`], ["Sources", `/sources/?${query}`], ["Products", `/products/?${query}`], ["Science windows", `/tables/integral.science_windows?${near}`]];
+    return show(query, "circle", "This circle cannot be searched: ra 0 to 360, dec -90 to 90, radius up to 180, all in degrees.", drawCircle, () => links);
+  }
+
+  const corners = () => {
+    const numbers = id("polygon-text").value.split(/[\s,;]+/).filter(Boolean).map(Number);
+    return numbers.slice(0, numbers.length - numbers.length % 2).reduce((all, value, i) => (i % 2 ? all : [...all, [value, numbers[i + 1]]]), []);
+  };
+
+  function drawPolygon() {
+    circle.removeAll();
+    if (corners().length >= 3) {
+      circle.add(A.polygon(corners()));
+    } else if (corners().length === 2) {
+      circle.add(A.polyline(corners()));
+    }
+  }
+
+  function searchPolygon(event) {
+    event?.preventDefault();
+    const query = new URLSearchParams({ polygon: id("polygon-text").value });
+    return show(query, "polygon", "This polygon cannot be searched: 3 to 100 positions, ra dec, ra dec, …, in degrees, at most 80 around their middle.", drawPolygon, (marks) => marks.links);
+  }
+
+  // Clicks set corners; Enter, a double click or the button end it, Backspace takes the last back, Esc gives up.
+  function drawCorners() {
+    const button = id("polygon-draw");
+    if (button.getAttribute("aria-pressed") === "true") {
+      button.dispatchEvent(new CustomEvent("finish"));
+      return;
+    }
+    const cover = element("div", { className: "sky-cover" });
+    cover.style.cssText = "position:absolute;inset:0;z-index:100;cursor:crosshair;touch-action:none";
+    let points = [];
+    const write = () => { id("polygon-text").value = points.map((point) => point.map((value) => value.toFixed(4)).join(" ")).join(", "); drawPolygon(); };
+    const end = () => {
+      cover.remove();
+      removeEventListener("keydown", onKey);
+      button.removeEventListener("finish", finish);
+      button.setAttribute("aria-pressed", "false");
+      button.textContent = "Draw a polygon";
+    };
+    const finish = () => {
+      end();
+      if (points.length >= 3) {
+        searchPolygon();
+      } else {
+        say("A polygon needs at least 3 corners.");
+      }
+    };
+    const onKey = (event) => {
+      if (event.key === "Escape") {
+        end();
+      } else if (event.key === "Enter") {
+        event.preventDefault();
+        finish();
+      } else if (event.key === "Backspace") {
+        event.preventDefault();
+        points.pop();
+        write();
+      }
+    };
+    cover.addEventListener("click", (event) => {
+      const area = id("aladin").getBoundingClientRect();
+      const here = event.detail < 2 && aladin.pix2world(event.clientX - area.left, event.clientY - area.top);
+      if (here) {
+        points = [...points, [(here[0] + 360) % 360, here[1]]];
+        write();
+        say(`${points.length} corner${points.length === 1 ? "" : "s"}; Enter, a double click or the button end the polygon, Backspace takes the last back, Esc gives up.`);
+      }
+    });
+    cover.addEventListener("dblclick", finish);
+    addEventListener("keydown", onKey);
+    button.addEventListener("finish", finish);
+    button.setAttribute("aria-pressed", "true");
+    button.textContent = "End the polygon";
+    id("aladin").append(cover);
+    say("Click the corners on the map.");
   }
 
   function draw() {
@@ -145,4 +226,7 @@ export function searchRegions(A, aladin, say) {
     drawCircle();
   });
   form.addEventListener("submit", search);
+  id("polygon-draw").hidden = false;
+  id("polygon-draw").addEventListener("click", drawCorners);
+  id("sky-polygon").addEventListener("submit", searchPolygon);
 }
