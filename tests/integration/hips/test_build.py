@@ -101,6 +101,11 @@ def test_what_is_unknown_or_contradicts_is_asked_for(mosaics, tmp_path):
         tmp_path / "other.fits", make_wcs(size=60), np.ones((60, 60)), variance=np.ones((60, 60)),
         exposure=np.ones((60, 60)), **{**ENERGY, "E_MAX": 60.0},
     )  # fmt: skip
+    scaled = write_image(
+        tmp_path / "scaled.fits", make_wcs(size=60), np.ones((60, 60)), variance=np.ones((60, 60)),
+        exposure=np.ones((60, 60)), **ENERGY,
+    )  # fmt: skip
+    fits.setval(scaled, "BUNIT", value="mCrab", ext=1)
     facts = {"instrument": "isgri", "energy_kev": (20.0, 40.0), "span_mjd_tt": (1.0, 2.0)}
     for files, wish, words in (
         ([healpix], Wish("a"), "--instrument NAME, --energy LOW HIGH"),
@@ -109,6 +114,7 @@ def test_what_is_unknown_or_contradicts_is_asked_for(mosaics, tmp_path):
         ([bare, bare], Wish("a", **facts), "--average"),
         ([mosaics[0], bare], Wish("a", **facts), "only one has a plane of variance"),
         ([mosaics[0], other], Wish("a"), "the energy band"),
+        ([mosaics[0], scaled], Wish("a"), "the unit"),
         ([tmp_path / "none.fits"], Wish("a"), "cannot be read"),
         ([tmp_path], Wish("a"), "cannot be read"),
         ([], Wish("a"), "at least one"),
@@ -150,28 +156,44 @@ def test_jobs_divide_the_sky_and_give_what_one_process_gives(mosaics, tmp_path):
 
 KILLED = """
 import pathlib, sys, time
-from hips.build import Wish, make_part
+from hips.build import Wish, build_hips, make_part
 
-out, *files = map(pathlib.Path, sys.argv[1:])
+what, out, *files = map(pathlib.Path, sys.argv[1:])
+part = 1
 
 def report(line):
     if part == 1:
-        print("in the second part", flush=True)
+        print("in the middle", flush=True)
         time.sleep(600)
 
+if str(what) == "whole":
+    build_hips(files, out, Wish("field"), report=report)
 for part in range(3):
     make_part(files, out, Wish("field"), part=part, parts=3, report=report)
 """
 
 
-def test_a_killed_part_leaves_the_others_for_the_next_run(mosaics, tmp_path):
-    wish, out = Wish("field"), tmp_path / "many"
-    command = [sys.executable, "-c", KILLED, str(out), *map(str, mosaics)]
+def run_and_kill(what, out, mosaics):
+    """A build in a process of its own, killed when it says that it is in the middle."""
+    command = [sys.executable, "-c", KILLED, what, str(out), *map(str, mosaics)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "in the second part\n"
+        assert process.stdout.readline() == "in the middle\n"
         process.kill()
     assert process.returncode == -signal.SIGKILL
+
+
+def test_a_killed_build_leaves_nothing_that_the_next_run_does_not_clear(mosaics, tmp_path):
+    run_and_kill("whole", tmp_path / "out", mosaics)
+    assert [path.name[:7] for path in (tmp_path / "out").rglob("*")] == ["maps", ".field-"], "nothing has its name yet"
+    build_hips(mosaics, tmp_path / "out", Wish("field"), report=str)
+    assert [path.name[:6] for path in (tmp_path / "out" / "maps").iterdir()] == ["field-"]
+    assert (tmp_path / "out" / "field-flux" / "properties").is_file()
+
+
+def test_a_killed_part_leaves_the_others_for_the_next_run(mosaics, tmp_path):
+    wish, out = Wish("field"), tmp_path / "many"
+    run_and_kill("parts", out, mosaics)
     assert [path.name for path in out.rglob("*.npz")] == ["1-of-3.npz"]
     assert {path.name for path in out.iterdir()} == {"maps"}, "nothing is half-published"
     made = [build.make_part(mosaics, out, wish, part=part, parts=3, report=str) for part in range(3)]
