@@ -17,6 +17,9 @@ from archive.website.table_query import Filter, OneOf
 MAX_CELLS = 20_000
 """A table with more combinations than this is counted search by search."""
 
+SOURCE_FACETS = ("source_id", "kind", "instrument", "delivery_id", "simulated")
+"""What the page of a source counts of `integral.products`."""
+
 COUNT_TIMEOUT_MS = 300_000
 Value = str | int | bool | None
 Cell = tuple[tuple[Value, ...], int]

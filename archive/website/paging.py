@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
@@ -76,7 +76,7 @@ def _after(
     rows: QuerySet[RowT], columns: Sequence[str], values: Sequence[object], *, up: bool
 ) -> GreaterThan | LessThan:
     """Compare rows of values, which an index on the columns answers at any depth."""
-    own = [F(name).resolve_expression(rows.query) for name in columns]
+    own: list[Any] = [F(name).resolve_expression(rows.query) for name in columns]
     given = [Value(column.output_field.get_prep_value(value)) for column, value in zip(own, values, strict=True)]
     compare = GreaterThan if up else LessThan
     # The comparison is PostgreSQL's; the type is there because Django asks for one.

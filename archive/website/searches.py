@@ -9,7 +9,7 @@ from django.http import QueryDict
 from archive.errors import NotFoundError, UsageError
 from archive.published import Table, load_tables
 from archive.selectors import current_release, resolve_name
-from archive.website.facet_cubes import count_cube, read_cube
+from archive.website.facet_cubes import SOURCE_FACETS, count_cube, read_cube
 from archive.website.query import NameQuery, PositionQuery, parse_query
 from archive.website.request_values import Cone, read_number, read_text
 from archive.website.table_query import TableQuery, read_table_query
@@ -87,6 +87,7 @@ def count_cubes() -> None:
         for name, search in SEARCHES.items():
             read_cube(release, name, search.facets)
         read_cube(release, "integral.products", ("source_id",))
+        read_cube(release, "integral.products", SOURCE_FACETS)
 
 
 def read_near(text: str, radius_deg: float | None, table: Table) -> Cone | None:

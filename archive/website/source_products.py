@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import Count, F, QuerySet
 
@@ -14,6 +15,7 @@ from archive.api.points import SERIES_KINDS
 from archive.models import Product, ProductFile
 from archive.selectors import current_release, current_rows
 from archive.website.citation import Cited
+from archive.website.facet_cubes import SOURCE_FACETS, read_cube
 
 MAX_LISTED = 100
 MAX_SERIES_PLOTS, MAX_SPECTRUM_PLOTS, MAX_CURVES = 5, 2, 8
@@ -110,12 +112,29 @@ def read_products(source_id: str) -> SourceProducts:
 NOTHING = Cited(0, frozenset(), frozenset(), simulated=False)
 
 
+@lru_cache(maxsize=2)
+def _cells_by_source(number: int, published_at: datetime) -> Mapping[str, list[tuple[Any, ...]]] | None:
+    """Return kind, instrument, delivery, simulated and count for each source, out of the counts kept for a release."""
+    del published_at
+    release = current_release()
+    cells = read_cube(release, "integral.products", SOURCE_FACETS) if release and release.number == number else None
+    if cells is None:
+        return None
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for (source_id, *values), count in cells:
+        found.setdefault(str(source_id), []).append((*values, count))
+    return found
+
+
 @lru_cache(maxsize=2048)
 def _count(source_id: str, number: int, published_at: datetime) -> tuple[tuple[KindCount, ...], Cited]:
     """Count the products of a source in the current release; a release never changes, so this is kept."""
-    del number, published_at
-    rows = current_rows(Product).filter(source_id=source_id)
-    grouped = rows.order_by().values_list("kind", "instrument", "delivery_id", "simulated").annotate(n=Count("id"))
+    cells = _cells_by_source(number, published_at)
+    if cells is None:
+        rows = current_rows(Product).filter(source_id=source_id).order_by()
+        grouped = rows.values_list("kind", "instrument", "delivery_id", "simulated").annotate(n=Count("id"))
+    else:
+        grouped = cells.get(source_id, ())
     totals: dict[tuple[str, str], list[int]] = {}
     deliveries = set()
     for kind, instrument, delivery_id, simulated, count in grouped:

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,7 +117,7 @@ def measure(base: str) -> None:
 
 PAGES = (
     "/", "/timeline", "/about", "/status", "/releases/", "/usage", "/tables/", "/sources/", "/sources/?sort=-products",
-    "/sources/?near=Crab&radius=20&sort=-flux", "/observations/", "/observations/?sort=-exposure", "/observations/?target=Crab",
+    "/sources/?ra=83.63&dec=22.01&radius=20&sort=-flux", "/observations/", "/observations/?sort=-exposure", "/observations/?target=Crab",
     "/revolutions/", "/products/", "/products/?sort=-time", "/products/?kind=spectrum&instrument=isgri", "/irem",
     "/tables/integral.observations", "/tables/integral.observations?sort=-exposure_s",
     "/tables/integral.science_windows", "/tables/integral.science_windows?sort=-tstart_mjd_tt",
@@ -126,7 +127,7 @@ PAGES = (
     "/tables/integral.products?kind=spectrum&sort=-product_id", "/tables/integral.products?instrument=isgri&kind=light_curve",
     "/tables/integral.products?near=Crab&radius=5", "/tables/integral.products?near=Crab&radius=5&sort=-product_id",
     "/tables/integral.products?title=crab", "/tables/integral.product_files", "/tables/integral.sources?sort=-ra",
-    "/search?q=83.63+22.01", "/search?q=crb", "/search?q=2010-01-01", "/search/suggest?q=cy", "/quicklook?where=crab", "/sky",
+    "/search?q=83.63+22.01", "/search?q=cyg", "/search?q=2010-01-01", "/search/suggest?q=cy", "/quicklook?where=crab", "/sky",
     "/sky/marks.json", "/upper-limits/?position=crab",
 )  # fmt: skip
 """One of every kind of page and order that a reader may ask for."""
@@ -188,9 +189,15 @@ def find_pages(base: str) -> list[str]:
 def browse(base: str, pages: list[str]) -> None:
     """Let `USERS` users fetch pages at the same time."""
     found: list[tuple[int, float, int]] = []
+    refused: Counter[str] = Counter()
 
     def user(number: int) -> None:
-        found.extend(fetch(base + pages[(number + step) % len(pages)]) for step in range(PAGES_PER_USER))
+        for step in range(PAGES_PER_USER):
+            page = pages[(number + step) % len(pages)]
+            answer = fetch(base + page)
+            found.append(answer)
+            if answer[0] != 200:
+                refused[f"{answer[0]} {page}"] += 1
 
     threads = [threading.Thread(target=user, args=(number,)) for number in range(USERS)]
     begin = time.perf_counter()
@@ -205,6 +212,8 @@ def browse(base: str, pages: list[str]) -> None:
         f"{USERS} users, {len(found)} pages in {elapsed:.1f} s, {len(found) / elapsed:.0f} pages/s, "
         f"median {statistics.median(times) * 1e3:.0f} ms, errors {bad}"
     )
+    for page, count in refused.most_common(20):
+        print(f"   {count} times {page}")
 
 
 if __name__ == "__main__":

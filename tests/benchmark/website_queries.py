@@ -108,7 +108,7 @@ def find_pages() -> list[str]:
     def first(query: str) -> str:
         with connection.cursor() as cursor:
             cursor.execute(query)
-            return str(cursor.fetchone()[0])
+            return str((cursor.fetchone() or [""])[0])
 
     return [*name_pages(first), *PAGES, *deep_pages(first)]
 

@@ -33,7 +33,7 @@ def test_a_cube_counts_what_the_database_counts(archive, asked):
 
 def test_cubes_are_counted_once_and_kept(archive, django_assert_num_queries):
     count_cubes()
-    assert models.FacetCube.objects.count() == len(SEARCHES) + 1
+    assert models.FacetCube.objects.count() == len(SEARCHES) + 2  # and two of products by source
     facet_cubes._read_cube.cache_clear()
     release = selectors.current_release()
     with django_assert_num_queries(1):
