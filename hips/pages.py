@@ -91,7 +91,8 @@ def write_map_code(address: str, cutout: str) -> list[Code]:
 <script type="module">
   import A from "./aladin.js"; // npm package aladin-lite 3
   await A.init;
-  const aladin = A.aladin("#sky", {{survey: [], hipsList: [], log: false, fov: 120, cooFrame: "gal", projection: "AIT"}});
+  const options = {{survey: [], hipsList: [], log: false, fov: 120, cooFrame: "gal", projection: "AIT"}};
+  const aladin = A.aladin("#sky", options);
   aladin.setBaseImageLayer(A.HiPS("{address}"{"" if cutout else ', {imgFormat: "png"}'}));
   aladin.addMOC(A.MOCFromURL("{address}/Moc.fits", {{color: "#7fd0ff", perimeter: true}}));
 </script>"""
