@@ -13,7 +13,6 @@ from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, Discovery, discover
 from ingestion.label import LABEL_NAME, Label, read_label
 from ingestion.matching import Match, SourceIndex, Subject, link_rows, match, note_match
-from ingestion.memory import rare_collections
 from ingestion.plan import DatasetCount, Plan
 from ingestion.products import Assembly, PartFile, assemble_products
 from ingestion.profiles import PROFILES
@@ -28,7 +27,6 @@ _PROFILE_ORDER = {profile.name: number for number, profile in enumerate(PROFILES
 LOOSE_TEAM = "not stated"
 
 
-@rare_collections()
 def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str], None]) -> Plan:
     """Work out what ingesting a file or directory would do.
 
