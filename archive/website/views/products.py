@@ -16,6 +16,7 @@ from archive.selectors import current_release, current_rows, within_cone
 from archive.website import adql
 from archive.website.downloads import send_stored_file
 from archive.website.facet_cubes import read_cube, sum_cells
+from archive.website.known_issues import read_issues
 from archive.website.paging import read_size, take_page
 from archive.website.request_values import read_choice, read_cone, read_text, read_whole
 from archive.website.searches import SEARCHES
@@ -110,6 +111,7 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
         "metadata": sorted(row.metadata.items()),
         "source": current_rows(Source).filter(source_id=row.source_id).first() if row.source_id else None,
         "workflow": read_workflow(row, files, settings.PUBLIC_URL),
+        "issues": read_issues([row], files),
         "notes": read_notes(science) if science else None,
         "has_file": science is not None,
         "unfoldable": {ProductFile.Role.RMF, ProductFile.Role.ARF} <= {file.role for file in files},

@@ -33,6 +33,7 @@ from archive.website.bundles import safe_stem
 from archive.website.citation import acknowledgement, bibtex
 from archive.website.facet_cubes import read_cube
 from archive.website.frames import in_all_frames
+from archive.website.known_issues import read_issues
 from archive.website.notebook import source_notebook
 from archive.website.paging import read_size, take_page
 from archive.website.pictures import FULLY_CODED_RADIUS_DEG, ZERO_RESPONSE_RADIUS_DEG, cut_png
@@ -170,6 +171,7 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
         "all_items": share_text(listed) if listed and len(listed) == found.total else "",
         "series": found.series,
         "spectra": found.spectra,
+        "issues": read_issues([p for p, _ in found.listed], [file for _, files in found.listed for file in files]),
         "timeline": pointings.timeline,
         "bursts": bursts_near(row.ra, row.dec),
         "burst_radius_deg": BURST_RADIUS_DEG,
