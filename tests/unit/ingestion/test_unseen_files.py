@@ -93,6 +93,11 @@ have no exposure; a matrix without TLMIN was read as if its channels counted fro
 were recognised only under OSA's names. The map of `cdshealpix` begins its TFORM with blanks, which FITS 4.0 (4.2.1.1) counts
 as part of the text.
 
+`python -m tests.benchmark.fuzz_validator DATA` damages the real files of the project's collection (cut, flipped bits, swapped
+HDUs, other units, odd keywords, packed twice): of 2,000 damaged files none ended in a traceback, the list of checksums told of
+every one, and the other rules saw 1,573 without it; at most 0.4 CPU seconds and no growth of memory. One bit had left a header that only
+astropy refuses; it has a rule of its own now (FITS-LIBRARY).
+
 Written by `python -m tests.unit.ingestion.test_unseen_files`; a test keeps it up to date with the locked packages.
 
 ## Packages that the project uses
