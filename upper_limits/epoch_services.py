@@ -11,10 +11,12 @@ from django.conf import settings
 from archive import selectors
 from archive.errors import ArchiveError, NotFoundError, StorageError, TooLargeError, UnavailableError, UsageError
 from archive.formats.image import Mosaic, read_image
+from archive.formats.response import EffectiveArea, Response, read_effective_area, read_response
 from archive.jobs import JobAbortedError, report_progress
 from archive.models import Product, ProductFile
 from archive.storage import file_path
 from upper_limits.binary import TextWidth, text_widths
+from upper_limits.crab_rate import is_count_rate
 from upper_limits.epoch_table import (
     COMBINED_COLUMNS,
     EPOCH_COLUMNS,
@@ -23,12 +25,13 @@ from upper_limits.epoch_table import (
     list_epochs,
 )
 from upper_limits.epochs import EpochMap, epoch_path, open_epoch, write_epoch
-from upper_limits.history import HistoryStore, build_history, current_name, open_history
-from upper_limits.limits import FORMULA, Column, choose_columns, model_facts, plan_conversion
+from upper_limits.folding import Folded, fold_band
+from upper_limits.history import History, HistoryStore, build_history, current_name, open_history
+from upper_limits.limits import FORMULA, Column, Options, choose_columns, model_facts, plan_conversion
 from upper_limits.params import EpochChoice, LimitRequest
 from upper_limits.positions import Positions
 from upper_limits.readout import INSTRUMENT_FWHM_ARCMIN
-from upper_limits.services import choose_bands, resolve_targets
+from upper_limits.services import choose_bands, instrument_key, resolve_targets
 from upper_limits.stacking import Pixels, order_for, resample_image, stack_pixels
 from upper_limits.table import Columns
 
@@ -174,11 +177,13 @@ def answer_epochs(request: LimitRequest) -> EpochAnswer:
         For an unknown instrument, band or version; for a single position that cannot be used; without a history.
     """
     store, notices = find_history(request.version)
-    selections = tuple(
-        HistorySelection(history, numbers)
-        for history, numbers in choose_bands(store.histories, request.instruments, request.bands)
-    )
+    chosen = choose_bands(store.histories, request.instruments, request.bands)
     try:
+        read = _read_response(request.options.response) if request.options.response else None
+        selections = tuple(
+            HistorySelection(history, numbers, _fold(history, numbers, read, request.options))
+            for history, numbers in chosen
+        )
         for one in selections:
             for number in one.numbers:
                 plan_conversion(one.history.bands[number], request.options)
@@ -186,6 +191,52 @@ def answer_epochs(request: LimitRequest) -> EpochAnswer:
         raise UsageError(str(error)) from error
     choice = request.epochs or EpochChoice()
     return EpochAnswer(request, choice, store, selections, resolve_targets(request.targets), (*notices, *store.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _ProductResponse:
+    """The response of a spectrum in the archive."""
+
+    instrument: str
+    response: Response
+    area: EffectiveArea | None
+
+
+def _read_response(product_id: str) -> _ProductResponse:
+    product = selectors.current_rows(Product).filter(product_id=product_id).first()
+    if product is None:
+        raise NotFoundError(f"there is no product {product_id[:80]!r} in the current release to take a response from")
+    files = {row.role: row for row in selectors.current_rows(ProductFile).filter(product_id=product_id)}
+    rmf, arf = (files.get(role) for role in (ProductFile.Role.RMF, ProductFile.Role.ARF))
+    if rmf is None:
+        raise UsageError(f"product {product_id} has no RMF; a response is that of a spectrum with its ARF and RMF")
+    area = None if arf is None else read_effective_area(file_path(arf.sha256))
+    return _ProductResponse(product.instrument, read_response(file_path(rmf.sha256)), area)
+
+
+def _fold(history: History, numbers: list[int], read: _ProductResponse | None, options: Options) -> dict[int, Folded]:
+    if read is None:
+        return {}
+    if instrument_key(read.instrument) != instrument_key(history.instrument):
+        raise UsageError(
+            f"the response of {options.response} is for {read.instrument}, not {history.instrument}: name one"
+        )
+    bands = {number: history.bands[number] for number in numbers}
+    for band in bands.values():
+        if not is_count_rate(band.unit):
+            raise UsageError(f"{history.instrument} {band.band} keV is in {band.unit}: a response is for counts")
+    return {
+        number: fold_band(
+            read.response,
+            read.area,
+            (band.energy_min_kev, band.energy_max_kev),
+            options.model,
+            options.crab,
+            options.flux_band_kev or (band.energy_min_kev, band.energy_max_kev),
+            options.nh_cm2,
+        )
+        for number, band in bands.items()
+    }
 
 
 def iter_epoch_rows(found: EpochAnswer) -> Iterator[Columns]:

@@ -1,12 +1,13 @@
 """The tables of epochs: one row for each epoch that saw a position, and their mean with the test of constancy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upper_limits.crab_rate import MAX_DAYS, MIN_SIGMA, is_count_rate
+from upper_limits.folding import Folded
 from upper_limits.history import EpochReadings, History
 from upper_limits.limits import (
     BAD,
@@ -59,7 +60,13 @@ EPOCH_COLUMNS = (
     *(_BY_NAME[name] for name in ("variance", "noise_factor", "k_sys")),
     _EXPOSURE,
     _CRAB_RATE,
-    Column("crab_epoch", "char", "", "meta.id", "Epoch that measured crab_rate; empty = not known or not needed"),
+    Column(
+        "crab_epoch",
+        "char",
+        "",
+        "meta.id",
+        "Epoch that measured crab_rate, or product whose response says it; empty = none",
+    ),
     *(_BY_NAME[name] for name in _TAIL),
 )
 COMBINED_COLUMNS = (
@@ -81,6 +88,8 @@ class HistorySelection:
 
     history: History
     numbers: list[int]
+    folded: Mapping[int, Folded] = field(default_factory=dict)
+    """What a response says of a band, by its number; where there is none, the Crab of the history says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def list_epochs(
         for one in selections:
             seen = None if target.problem else _read(one.history, target, choice)
             for number in one.numbers:
-                _append_epochs(columns, (index, target), one.history, number, seen, options)
+                _append_epochs(columns, (index, target), one, number, seen, options)
     return columns
 
 
@@ -119,7 +128,7 @@ def combine_targets(
         for one in selections:
             seen = None if target.problem else _read(one.history, target, choice)
             for number in one.numbers:
-                _append_mean(columns, (index, target), one.history, number, seen, options)
+                _append_mean(columns, (index, target), one, number, seen, options)
     return columns
 
 
@@ -131,8 +140,14 @@ def _read(history: History, target: Target, choice: EpochChoice) -> _Seen:
 
 
 def _append_epochs(
-    columns: Columns, asked: tuple[int, Target], history: History, number: int, seen: _Seen | None, options: Options
+    columns: Columns,
+    asked: tuple[int, Target],
+    one: HistorySelection,
+    number: int,
+    seen: _Seen | None,
+    options: Options,
 ) -> None:
+    history, folded = one.history, one.folded.get(number)
     rows = np.flatnonzero([]) if seen is None else np.flatnonzero(
         seen.within & np.isfinite(seen.readings.flux[:, number])
     )  # fmt: skip
@@ -147,8 +162,10 @@ def _append_epochs(
         columns,
         {
             **_frame(asked, history, number, seen, len(rows)),
-            **_numbers(flux, error, rate, history, number, options),
-            "crab_epoch": ["" if one < 0 else history.epochs[one].name for one in source],
+            **_numbers(flux, error, rate if folded is None else folded, history, number, options),
+            "crab_epoch": [
+                options.response if folded else "" if epoch < 0 else history.epochs[epoch].name for epoch in source
+            ],
             "epoch": [epoch.name for epoch in epochs],
             "tstart_mjd_tt": [epoch.tstart_mjd_tt for epoch in epochs],
             "tstop_mjd_tt": [epoch.tstop_mjd_tt for epoch in epochs],
@@ -162,8 +179,14 @@ def _append_epochs(
 
 
 def _append_mean(
-    columns: Columns, asked: tuple[int, Target], history: History, number: int, seen: _Seen | None, options: Options
+    columns: Columns,
+    asked: tuple[int, Target],
+    one: HistorySelection,
+    number: int,
+    seen: _Seen | None,
+    options: Options,
 ) -> None:
+    history, folded = one.history, one.folded.get(number)
     frame = _frame(asked, history, number, seen, 1)
     if seen is None or frame["status"] == [OUTSIDE]:
         _append(columns, {**frame, "epoch_count": [0], "dof": [0]})
@@ -180,7 +203,9 @@ def _append_mean(
         columns,
         {
             **frame,
-            **_numbers(mean[None], np.sqrt(total)[None], rate[None], history, number, options),
+            **_numbers(
+                mean[None], np.sqrt(total)[None], rate[None] if folded is None else folded, history, number, options
+            ),
             "epoch_count": [len(rows)],
             "tstart_mjd_tt": [float(history.tstart[epoch].min())],
             "tstop_mjd_tt": [float(history.tstop[epoch].max())],
@@ -227,8 +252,15 @@ def _frame(
 
 
 def _numbers(
-    flux: FloatArray, error: FloatArray, crab_rate: FloatArray, history: History, number: int, options: Options
+    flux: FloatArray,
+    error: FloatArray,
+    worth: FloatArray | Folded,
+    history: History,
+    number: int,
+    options: Options,
 ) -> dict[str, list[object]]:
+    """Numbers of some epochs; `worth` is the rate of the Crab at each of them, or what a response says."""
+    crab_rate = np.full(flux.shape, worth.crab_rate) if isinstance(worth, Folded) else worth
     band = history.bands[number]
     conversion = plan_conversion(band, options)
     to_mcrab, to_erg = (np.full(flux.shape, one) for one in (conversion.to_mcrab, conversion.to_erg))
@@ -236,6 +268,8 @@ def _numbers(
     if is_count_rate(band.unit):
         to_mcrab = 1000.0 / crab_rate
         to_erg = to_mcrab * erg_per_mcrab(band, options)
+        if isinstance(worth, Folded):
+            to_erg = np.full(flux.shape, worth.erg_per_count)
         message = np.where(np.isfinite(crab_rate), "", _NO_CRAB).tolist()
     limit = bayesian_upper_limits(flux, error, confidence=options.confidence)
     detected = is_detection(flux, error, threshold_sigma=options.threshold_sigma)

@@ -140,6 +140,7 @@ class Options:
     flux_band_kev: tuple[float, float] | None = None
     preset: str = ""
     nh_cm2: float = 0.0
+    response: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,7 @@ def model_facts(options: Options) -> dict[str, object]:
         "crab": {"name": options.crab.name, "spectrum": options.crab.description},
         "flux_band_kev": options.flux_band_kev,
         "preset": options.preset,
+        "response": options.response,
         "absorption": {
             "nh_cm2": options.nh_cm2,
             "cross_section": "Morrison & McCammon 1983, ApJ 270, 119 (wabs); energy fluxes are unabsorbed",

@@ -58,19 +58,8 @@ _MODEL_PARAMETERS = sorted({name for _, names in MODELS.values() for name in nam
 PARAMETERS = (
     *("ra", "dec", "position", "name", "healpix", "healpix_order", "instrument", "band"),
     *("confidence", "sigma", "sides", "preset", "threshold", "power"),
-    *(
-        "model",
-        *_MODEL_PARAMETERS,
-        "nh",
-        "crab",
-        "flux_band",
-        "history",
-        "t_min",
-        "t_max",
-        "version",
-        "columns",
-        "format",
-    ),
+    *("model", *_MODEL_PARAMETERS, "nh", "crab", "flux_band", "response"),
+    *("history", "t_min", "t_max", "version", "columns", "format"),
 )
 
 
@@ -118,6 +107,9 @@ def read_request(parameters: Mapping[str, Sequence[str]], targets: Sequence[Targ
     if not len(targets):
         raise UsageError("no position was given; use ra and dec (ICRS degrees), position, or name")
     check_size(targets)
+    epochs = _epochs(parameters, len(targets))
+    if epochs is None and _single(parameters, "response", ""):
+        raise UsageError("response is for counts of epochs: ask with history=1, t_min or t_max; the maps need none")
     response_format = _single(parameters, "format", "json").lower()
     if response_format not in FORMATS:
         raise UsageError(f"format is {response_format[:40]!r}; expected one of {', '.join(FORMATS)}")
@@ -128,7 +120,7 @@ def read_request(parameters: Mapping[str, Sequence[str]], targets: Sequence[Targ
         read_options(parameters),
         _single(parameters, "version", ""),
         response_format,
-        _epochs(parameters, len(targets)),
+        epochs,
         tuple(_words(parameters.get("columns", ()))),
     )
 
@@ -167,7 +159,8 @@ def read_options(parameters: Mapping[str, Sequence[str]]) -> Options:
             f"nh is {nh!r}; expected atoms of hydrogen per cm2, 0 to {MAX_NH_CM2:.0e}, beyond which scattering counts"
         )
     band = _flux_band(parameters)
-    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], band, preset, nh)
+    response = _single(parameters, "response", "")[:MAX_TEXT]
+    return Options(confidence, quoted, sides, threshold, power, model, CRABS[crab], band, preset, nh, response)
 
 
 def read_json_targets(body: bytes) -> tuple[dict[str, list[str]], Sequence[Target]]:

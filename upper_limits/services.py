@@ -324,12 +324,12 @@ def choose_bands(
     UsageError
         If one of the names is not known.
     """
-    wanted = {_instrument_key(name) for name in instruments}
+    wanted = {instrument_key(name) for name in instruments}
     for name in instruments:
-        if _instrument_key(name) not in {_instrument_key(one.instrument) for one in known}:
+        if instrument_key(name) not in {instrument_key(one.instrument) for one in known}:
             there = ", ".join(sorted({one.instrument for one in known}))
             raise UsageError(f"there is no instrument {name[:40]!r}; there are {there}")
-    chosen = [one for one in known if not wanted or _instrument_key(one.instrument) in wanted]
+    chosen = [one for one in known if not wanted or instrument_key(one.instrument) in wanted]
     keys = {_band_key(name) for name in bands}
     available = {key for one in chosen for band in one.bands for key in _keys_of(band)}
     for name in bands:
@@ -344,7 +344,8 @@ def choose_bands(
     return tuple((one, numbers) for one, numbers in picked if numbers)
 
 
-def _instrument_key(name: str) -> str:
+def instrument_key(name: str) -> str:
+    """Return what the usual spellings of an instrument have in common."""
     plain = name.lower().replace("-", "").replace(" ", "")
     return _INSTRUMENT_ALIASES.get(plain, plain)
 

@@ -21,8 +21,10 @@ from archive.models import Delivery, Product, ProductFile
 from archive.services import open_publication
 from archive.storage import store_file
 from ingestion.services import run_ingestion
+from tests.support import fits_files
 from tests.support.sky_images import write_image
 from upper_limits import epoch_services
+from upper_limits.flux import PowerLaw, energy_flux, photon_flux
 from upper_limits.jobs import build_epochs
 from upper_limits.statistics import bayesian_upper_limit
 
@@ -280,6 +282,61 @@ def test_epochs_come_as_parquet_too(client, history, parameters):
         {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
         for row in got
     ] == expected
+
+
+def publish_spectrum(folder, instrument="isgri", roles=("science", "arf", "rmf")):
+    """Publish a spectrum with the response of `tests.support.fits_files`: 10 cm2, each row half into two channels."""
+    content = {"science": [fits_files.arf_hdu()], "arf": [fits_files.arf_hdu()], "rmf": fits_files.rmf_hdus()}
+    files = []
+    for role in roles:
+        path = folder / f"{instrument}_{role}.fits"
+        fits_files.write(path, *content[role])
+        stored = store_file(path)
+        files.append(
+            {"product_id": f"spectrum-{instrument}", "role": role, "file_name": path.name,
+             "media_type": "application/fits", "sha256": stored.sha256, "size_bytes": stored.size_bytes}
+        )  # fmt: skip
+    row = Delivery(
+        delivery_id=f"spectrum-{instrument}", title="spectrum", team="test", digest_sha256=f"{len(instrument):064d}",
+        simulated=True, received_at=datetime.now(UTC),
+    )  # fmt: skip
+    with open_publication(delivery=row, description="test") as publication:
+        product = {"product_id": f"spectrum-{instrument}", "kind": "spectrum", "title": "x", "instrument": instrument}
+        publication.merge(Product, [product])
+        publication.merge(ProductFile, files)
+
+
+def test_a_response_of_the_archive_says_what_a_count_is_worth(client, history, tmp_path):
+    for instrument, roles in (
+        ("isgri", ("science", "arf", "rmf")),
+        ("jemx1", ("science", "arf", "rmf")),
+        ("spi", ("science",)),
+    ):
+        publish_spectrum(tmp_path, instrument, roles)
+    _, answer = ask(client, **QUIET, history=1, response="spectrum-isgri", index=1.7)
+    assert "results" in answer, answer
+    first, second = (photon_flux(PowerLaw(2.1), low, low + 10) for low in (20.0, 30.0))
+    crab = 10.0 * 10.0 * (first + 0.5 * second)
+    erg = energy_flux(PowerLaw(1.7), 20, 40) / (
+        10.0 * (photon_flux(PowerLaw(1.7), 20, 30) + 0.5 * photon_flux(PowerLaw(1.7), 30, 40))
+    )
+    for row in answer["results"]:
+        assert row["crab_rate"] == pytest.approx(crab, rel=1e-6)
+        assert row["crab_epoch"] == "spectrum-isgri"
+        assert row["upper_limit_mcrab"] == pytest.approx(1000 * row["upper_limit"] / crab, rel=1e-6)
+        assert row["upper_limit_erg"] == pytest.approx(row["upper_limit"] * erg, rel=1e-6)
+    assert answer["response"] == "spectrum-isgri"
+    _, answer = ask(client, **QUIET, t_min=53050, response="spectrum-isgri")
+    assert answer["results"][0]["crab_rate"] == pytest.approx(crab, rel=1e-6)
+    for parameters, status, words in (
+        ({"history": 1, "response": "nothing"}, 404, "there is no product 'nothing'"),
+        ({"history": 1, "response": "spectrum-spi"}, 400, "has no RMF"),
+        ({"history": 1, "response": "spectrum-jemx1"}, 400, "is for jemx1, not isgri"),
+        ({"response": "spectrum-isgri"}, 400, "ask with history=1"),
+    ):
+        response, answer = ask(client, **QUIET, **parameters)
+        assert response.status_code == status
+        assert words in json.dumps(answer)
 
 
 def test_the_real_crab_mosaic_of_isla_becomes_an_epoch(client, limits, roots, tmp_path):
