@@ -149,7 +149,7 @@ def vounit(spelling: str | None) -> str | None:
     >>> vounit("counts/sec"), vounit("no units"), vounit("furlong")
     ('ct/s', '', None)
     """
-    stripped = re.sub(r"\s+", " ", (spelling or "").strip())
+    stripped = re.sub(r"\s+", " ", str(spelling or "").strip())  # a header may hold a number or a logical
     return stripped if stripped in _VOUNITS else _UNITS.get(stripped.lower())
 
 

@@ -181,3 +181,11 @@ def test_an_extra_hdu_of_another_kind_is_no_catalogue(tmp_path):
     path = write(tmp_path / "a.fits", fits.ImageHDU(np.ones((2, 2)), name="IBIS-SURVEY-CAT"))
     with pytest.raises(FormatError, match="HDU-MISSING"):
         read(path, "ibis_catalogue")
+
+
+def test_a_unit_that_is_no_text_is_a_wrong_unit(tmp_path):
+    path = catalogue(tmp_path / "a.fits", "ibis_catalogue")
+    with fits.open(path, mode="update") as file:
+        file[1].header["TUNIT3"] = True
+    with pytest.raises(FormatError, match="UNIT-WRONG"):
+        read(path, "ibis_catalogue")
