@@ -96,8 +96,9 @@ def read_products(source_id: str) -> SourceProducts:
         spectra = _longest([p for p in drawable if p.kind == Product.Kind.SPECTRUM])
     else:
         series = _first_series(full, counts)
-        longest = full.filter(kind=Product.Kind.SPECTRUM).order_by(F("exposure_s").desc(nulls_last=True), "product_id")
-        spectra = _with_science_file(longest[:CANDIDATES])[:MAX_SPECTRUM_PLOTS]
+        wanted = _longest_ids(source_id, release.number, release.published_at) if release else ()
+        longest = _longest_first(full.filter(product_id__in=wanted))
+        spectra = _with_science_file(longest)[:MAX_SPECTRUM_PLOTS]
         products = [*(p for group in series for p in group.products), *spectra]
         files = _files_by_product(products)
     return SourceProducts(
@@ -110,6 +111,18 @@ def read_products(source_id: str) -> SourceProducts:
 
 
 NOTHING = Cited(0, frozenset(), frozenset(), simulated=False)
+
+
+@lru_cache(maxsize=2048)
+def _longest_ids(source_id: str, number: int, published_at: datetime) -> tuple[str, ...]:
+    """Find the longest spectra of a source among thousands; a release never changes, so this is kept."""
+    del number, published_at
+    spectra = current_rows(Product).filter(source_id=source_id, kind=Product.Kind.SPECTRUM)
+    return tuple(_longest_first(spectra).values_list("product_id", flat=True)[:CANDIDATES])
+
+
+def _longest_first(spectra: QuerySet[Product]) -> QuerySet[Product]:
+    return spectra.order_by(F("exposure_s").desc(nulls_last=True), "product_id")
 
 
 @lru_cache(maxsize=2)
