@@ -187,7 +187,7 @@ def test_markup_and_odd_characters_come_through(client, sources):
 def test_the_role_cannot_read_the_archive_s_own_tables(sources):
     import psycopg
 
-    from vo.tap.errors import InternalError
+    from archive.errors import InternalError
     from vo.tap.executor import Run, read_only_transaction
 
     for statement in (
