@@ -145,6 +145,32 @@ class TablePart:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectionPart:
+    """A file with source lists of OSA, one table for each band or one for all; `columns` are names with VOUnits.
+
+    The position is the middle of what was detected, ICRS degrees; None where nothing was.
+    """
+
+    extname: str
+    instrument: str
+    bands: tuple[tuple[float, float], ...]
+    list_count: int
+    row_count: int
+    new_count: int
+    columns: tuple[tuple[str, str], ...]
+    scw_id: str
+    tstart_mjd_tt: float | None
+    tstop_mjd_tt: float | None
+    exposure_s: float | None
+    ra: float | None
+    dec: float | None
+    field_of_view_deg: float | None
+    created_at: str
+    software: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReadmePart:
     """A CDS ReadMe, which describes data files beside it byte by byte."""
 
@@ -152,7 +178,16 @@ class ReadmePart:
 
 
 Part = (
-    TablePart | ReadmePart | SeriesPart | SpectrumPart | ResponsePart | ImagePart | RegionPart | EventPart | MonitorPart
+    TablePart
+    | DetectionPart
+    | ReadmePart
+    | SeriesPart
+    | SpectrumPart
+    | ResponsePart
+    | ImagePart
+    | RegionPart
+    | EventPart
+    | MonitorPart
 )
 
 

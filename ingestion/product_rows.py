@@ -8,12 +8,23 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from archive.formats.spectrum import Spectrum
-from ingestion.content import EventPart, ImagePart, MonitorPart, Part, SeriesPart, SpectrumPart, TablePart
+from archive.identifiers import parse_scw_id
+from ingestion.content import (
+    DetectionPart,
+    EventPart,
+    ImagePart,
+    MonitorPart,
+    Part,
+    SeriesPart,
+    SpectrumPart,
+    TablePart,
+)
 from ingestion.matching import Subject
 from ingestion.rows import ProductRow
 
 # A series over less than this many days is one of an epoch (ISLA: short), above it one of the mission (long).
 LONG_SERIES_D = 30.0
+_OSA_LIST = re.compile(r"(isgri|jmx[12])_(sky|srcl|mosa|obs)[._]*res")
 _ISLA_EPOCH = re.compile(r"_(\d{4})_(\d{11})_")
 
 
@@ -279,6 +290,44 @@ def table_product(main: PartFile, part: TablePart) -> ProductRow:
         software=part.software[:120],
         created_at=part.created_at[:32],
         metadata={"format": part.form, "columns": [asdict(column) for column in part.columns]},
+    )
+
+
+def detection_product(main: PartFile, part: DetectionPart) -> ProductRow:
+    """Make the product of a source list; OSA gives each the same file name, so that of what it is of is added."""
+    low, high = _outer_band([*part.bands])
+    start, stop = part.tstart_mjd_tt, part.tstop_mjd_tt
+    times = f"{start:.5f}_{stop:.5f}" if start is not None and stop is not None else ""
+    what = part.scw_id or times
+    own_name = _OSA_LIST.fullmatch(main.stem)
+    where = f"science window {part.scw_id}" if part.scw_id else ""
+    return ProductRow(
+        product_id=slug(f"{main.stem}_{what}" if own_name and what else main.stem),
+        kind="table",
+        title=_titled(f"Source list {part.instrument} {_kev(low, high)} {where}", simulated=part.simulated),
+        instrument=part.instrument,
+        band=_band(low, high) if len(part.bands) == 1 else "",
+        energy_min_kev=low,
+        energy_max_kev=high,
+        revolution=parse_scw_id(part.scw_id).revolution if part.scw_id else None,
+        ra=part.ra,
+        dec=part.dec,
+        field_of_view_deg=part.field_of_view_deg,
+        tstart_mjd_tt=start,
+        tstop_mjd_tt=stop,
+        exposure_s=part.exposure_s,
+        sample_count=part.row_count,
+        software=part.software[:120],
+        created_at=part.created_at[:32],
+        metadata={
+            "format": "FITS",
+            "extname": part.extname,
+            "scw_id": part.scw_id or None,
+            "lists": part.list_count,
+            "new_sources": part.new_count,
+            "bands_kev": [list(band) for band in part.bands],
+            "columns": [{"name": name, "unit": unit} for name, unit in part.columns],
+        },
     )
 
 

@@ -10,6 +10,7 @@ from archive.formats.findings import Finding, FormatError
 from archive.formats.spectrum import with_energies
 from archive.formats.text_tables import describes
 from ingestion.content import (
+    DetectionPart,
     EventPart,
     ImagePart,
     MonitorPart,
@@ -23,6 +24,7 @@ from ingestion.content import (
 from ingestion.matching import Subject
 from ingestion.product_rows import (
     PartFile,
+    detection_product,
     event_product,
     image_product,
     monitor_product,
@@ -109,6 +111,8 @@ def _build(
             product = event_product(main, main.part, find_source)
         case MonitorPart():
             product = monitor_product(main, main.part)
+        case DetectionPart():
+            product = detection_product(main, main.part)
         case TablePart():
             product = table_product(main, main.part)
             members += _readmes(main, files)

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.content import Content, Probe
-from ingestion.profiles import mission, observation_log, products, reference_catalogue, science_windows, surveys, tables
+from ingestion.profiles import (
+    detections,
+    mission,
+    observation_log,
+    products,
+    reference_catalogue,
+    science_windows,
+    surveys,
+    tables,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ PROFILES: tuple[Profile, ...] = (
     Profile("omc_light_curve", "OMC light curve", products.recognise_omc, products.read_series),
     Profile("irem_counts", "IREM count rates", products.recognise_irem, products.read_irem),
     Profile("spi_acs_light_curve", "SPI-ACS light curve", products.recognise_acs, products.read_series),
+    Profile(detections.NAME, "source list of OSA", detections.recognise, detections.read),
     Profile(tables.README_NAME, "CDS ReadMe", tables.recognise_readme, tables.read_readme),
     Profile("region", "region file", products.recognise_region, products.read_region),
     Profile(tables.NAME, "table that describes itself", tables.recognise, tables.read),  # the last: takes what is left
