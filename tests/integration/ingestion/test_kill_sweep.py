@@ -96,8 +96,8 @@ def make_package(folder: Path, number: int) -> Path:
     patterns = [*LABEL["files"], {"pattern": "ra_dec_name_*.txt", "profile": "reference_catalogue_positions"}]
     deliver(folder, delivery_id=f"d-{number}", files=patterns)
     (folder / "a.fits").unlink()
-    write(folder / f"a{number}.fits", series_hdu(NAME=f"Target {number}", RA_OBJ=10.0 + number))
-    rows = [f"  {10.0 + one:.7E}   2.2014500E+01 Target {one}\n" for one in range(number)]
+    write(folder / f"a{number}.fits", series_hdu(NAME=f"Target {number}", RA_OBJ=10.0 + 0.9 * number))
+    rows = [f"  {10.0 + 0.9 * one:.7E}   2.2014500E+01 Target {one}\n" for one in range(number)]
     others = [f"  {200.0 + one:.7E}   1.0000000E+01 Other {one}\n" for one in range(2)]
     (folder / "ra_dec_name_gnrl_refr_cat_0040.txt").write_text("".join(others + rows))
     seal(folder)
