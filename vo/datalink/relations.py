@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from django.db.models import Q
+from django.db.models import Case, Count, F, Q, Value, When, Window
 from django.db.models.fields.json import KT
+from django.db.models.functions import Collate, RowNumber
 
 from archive.models import Product
 from archive.selectors import current_rows
@@ -110,12 +111,27 @@ def _relate_epochs(products: Iterable[Product], found: dict[str, list[Relation]]
     alike = Q(kind=Product.Kind.MOSAIC, epoch__in=epochs)
     if sources:
         alike |= Q(source_id__in=sources, kind__in=_OF_A_SOURCE, epoch__in=epochs)
-    held: dict[tuple[str, str], list[Product]] = {}
-    for row in current_rows(Product).filter(alike).only(*_FIELDS):
-        held.setdefault((row.epoch, row.instrument), []).append(row)
+    # A source may have thousands of products in one epoch: the database keeps those that can be listed, and counts.
+    of_source = Case(When(kind=Product.Kind.MOSAIC, then=Value("")), default="source_id")
+    group = [F("epoch"), F("instrument"), F("kind"), of_source]
+    rows = (
+        current_rows(Product)
+        .filter(alike)
+        .annotate(place=Window(RowNumber(), group, Collate("product_id", "C").asc()), alike=Window(Count("*"), group))
+        .filter(place__lte=MOST_OF_A_KIND + 1)  # one of them may be the product itself
+        .order_by("place")
+        .only(*_FIELDS)
+    )
+    held: dict[tuple[str, str], dict[tuple[str, str], list[Product]]] = {}
+    for row in rows:
+        source = "" if row.kind == Product.Kind.MOSAIC else row.source_id
+        held.setdefault((row.epoch, row.instrument), {}).setdefault((row.kind, source), []).append(row)
     for product in (*of_sources, *mosaics):
-        for other in held.get((product.epoch, product.instrument), ()):
-            is_mosaic = other.kind == Product.Kind.MOSAIC
-            same_source = product.kind in _OF_A_SOURCE and product.source_id and other.source_id == product.source_id
-            if other.product_id != product.product_id and (is_mosaic or same_source):
-                found[product.product_id].append(Relation("#coderived", "same epoch and instrument", other))
+        for (kind, source), alike_rows in held.get((product.epoch, product.instrument), {}).items():
+            same_source = product.kind in _OF_A_SOURCE and product.source_id and source == product.source_id
+            if kind == Product.Kind.MOSAIC or same_source:
+                others = [row for row in alike_rows if row.product_id != product.product_id][:MOST_OF_A_KIND]
+                relations = [Relation("#coderived", "same epoch and instrument", other) for other in others]
+                if more := alike_rows[0].alike - (kind == product.kind) - len(others):  # pyright: ignore[reportAttributeAccessIssue]  # annotated
+                    relations[-1] = replace(relations[-1], more=more)
+                found[product.product_id] += relations

@@ -80,6 +80,27 @@ def test_many_related_products_are_counted_not_listed(client, monkeypatch):
     assert "3 more are not listed" in list(table["description"])[-1]
 
 
+def test_products_of_one_epoch_are_counted_in_the_database(client, monkeypatch):
+    from archive.models import Product
+
+    monkeypatch.setattr("vo.datalink.relations.MOST_OF_A_KIND", 2)
+    made = {"title": "x", "instrument": "isgri", "epoch": "0082_00820020001"}
+    spectra = [{"product_id": f"spectrum_{i}", "kind": "spectrum", "source_id": "A", **made} for i in range(5)]
+    others = [{"product_id": "other", "kind": "spectrum", "source_id": "B", **made}]
+    mosaics = [{"product_id": f"mosaic_{i}", "kind": "mosaic", "source_id": "C", **made} for i in range(3)]
+    deliver("epoch", Product, [*spectra, *others, *mosaics])
+    for name, listed, more in (
+        ("spectrum_0", ["mosaic_0", "mosaic_1", "spectrum_1", "spectrum_2"], [1, 2]),
+        ("spectrum_4", ["mosaic_0", "mosaic_1", "spectrum_0", "spectrum_1"], [1, 2]),
+        ("other", ["mosaic_0", "mosaic_1"], [1]),
+        ("mosaic_0", ["mosaic_1", "mosaic_2"], []),
+    ):
+        table = links(client, DID + name)
+        assert related(table, name) == [("#coderived", one) for one in listed]
+        words = [text for text in table["description"] if "more are not listed" in text]
+        assert [int(text.split("; ")[1].split()[0]) for text in words] == more
+
+
 def test_a_set_of_a_science_window_is_a_tar_of_its_products(client):
     name = DID + f"scw:{SCW}:isgri"
     table = links(client, name)
