@@ -10,10 +10,20 @@ from xml.sax.saxutils import quoteattr
 
 from archive.errors import UsageError
 from archive.published import Column, Table
-from hips.properties import HIPS_STATUS, HIPS_VERSION, KEV_METRE, format_time, make_creator_did
+from hips.properties import (
+    ACKNOWLEDGEMENT,
+    GALACTIC_CENTRE,
+    View,
+    make_creator_did,
+    name_collection,
+    state_energies,
+    state_making,
+    state_view,
+)
 
 # From the launch on 17 October 2002 to the end of the observations on 28 February 2025.
 MISSION_MJD = (52564.0, 60734.0)
+_FIELD_DEG = 60.0
 Row = Sequence[object]
 _BLANKS = str.maketrans(dict.fromkeys("\t\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
@@ -107,35 +117,26 @@ def encode_metadata(facts: CatalogueFacts) -> bytes:
 
 def make_catalogue_properties(facts: CatalogueFacts, *, authority: str) -> dict[str, str]:
     """All the keys which the standard requires or recommends for a catalogue HiPS, in the order they are written."""
-    stamp = format_time(facts.released)
-    mark = " (simulated)" if facts.simulated else ""
+    collection = name_collection(simulated=facts.simulated)
     return {
         "creator_did": make_creator_did(authority, facts.survey_id),
         "obs_title": facts.title,
         "obs_description": describe_catalogue(facts),
-        "obs_collection": f"INTEGRAL{mark}",
+        "obs_collection": collection,
         "obs_regime": "Optical" if facts.survey_id.startswith("omc") else "X-ray",
-        "obs_ack": "INTEGRAL is an ESA mission with instruments and science data centre funded by ESA member states",
+        "obs_ack": ACKNOWLEDGEMENT,
         "prov_progenitor": f"table {facts.table.name} of release {facts.release}",
-        "client_category": f"Catalog/INTEGRAL{mark}",
+        "client_category": f"Catalog/{collection}",
         "dataproduct_type": "catalog",
         "t_min": f"{MISSION_MJD[0]:.0f}",
         "t_max": f"{MISSION_MJD[1]:.0f}",
-        "em_min": f"{KEV_METRE / facts.band_kev[1]:.6e}",
-        "em_max": f"{KEV_METRE / facts.band_kev[0]:.6e}",
-        "hips_version": HIPS_VERSION,
-        "hips_builder": facts.builder,
-        "hips_creation_date": stamp,
-        "hips_release_date": stamp,
-        "hips_status": HIPS_STATUS,
-        "hips_frame": "equatorial",
+        **state_energies(*facts.band_kev),
+        **state_making(facts.builder, facts.released),
         "hips_order": str(facts.order),
         "hips_order_min": "1",
         "hips_tile_format": "tsv",
         "hips_cat_nrows": str(facts.row_count),
-        "hips_initial_ra": "266.41683",
-        "hips_initial_dec": "-29.00781",
-        "hips_initial_fov": "60",
+        **state_view(View(*GALACTIC_CENTRE, _FIELD_DEG)),
         "moc_sky_fraction": f"{facts.sky_fraction:.6g}",
     }
 

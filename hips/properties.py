@@ -15,6 +15,7 @@ from hips.tiles import COARSEST_ORDER, Grid, grid_of_order
 
 HIPS_VERSION = "1.4"
 HIPS_STATUS = "public master clonableOnce"
+ACKNOWLEDGEMENT = "INTEGRAL is an ESA mission with instruments and science data centre funded by ESA member states"
 # Energy of a photon of one metre: h c, from the exact SI values (CODATA 2018).
 KEV_METRE = 1.239841984332e-9
 # Where the IVOA vocabulary "messenger" ends X-rays and begins gamma rays.
@@ -29,6 +30,9 @@ class View:
     ra: float
     dec: float
     fov: float
+
+
+GALACTIC_CENTRE = (266.41683, -29.00781)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,30 +65,22 @@ def make_creator_did(authority: str, survey_id: str) -> str:
 def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
     """All the keys which the standard requires or recommends for an image HiPS, in the order they are written."""
     survey, sky_map = facts.survey, facts.survey.main
-    stamp = format_time(facts.released)
-    mark = " (simulated)" if survey.simulated else ""
     pixel_degrees = math.degrees(math.sqrt(math.pi / 3)) / (facts.grid.tile_width << facts.grid.tile_order)
     values = {
         "creator_did": make_creator_did(authority, survey.survey_id),
         "obs_title": _one_line(survey.title)[:_MAX_TITLE],
         "obs_description": describe_survey(survey),
-        "obs_collection": f"INTEGRAL{mark}",
+        "obs_collection": name_collection(simulated=survey.simulated),
         "obs_regime": regime(sky_map.energy_min_kev),
-        "obs_ack": "INTEGRAL is an ESA mission with instruments and science data centre funded by ESA member states",
+        "obs_ack": ACKNOWLEDGEMENT,
         "prov_progenitor": f"map version {facts.version}: {', '.join(source.map_id for source in survey.sources)}",
         "client_category": _category(survey),
         "client_sort_key": _sort_key(survey),
         "dataproduct_type": "image",
         "t_min": f"{sky_map.tstart_mjd_tt:.5f}",
         "t_max": f"{sky_map.tstop_mjd_tt:.5f}",
-        "em_min": f"{KEV_METRE / sky_map.energy_max_kev:.6e}",
-        "em_max": f"{KEV_METRE / sky_map.energy_min_kev:.6e}",
-        "hips_version": HIPS_VERSION,
-        "hips_builder": facts.builder,
-        "hips_creation_date": stamp,
-        "hips_release_date": stamp,
-        "hips_status": HIPS_STATUS,
-        "hips_frame": "equatorial",
+        **state_energies(sky_map.energy_min_kev, sky_map.energy_max_kev),
+        **state_making(facts.builder, facts.released),
         "hips_order": str(facts.grid.tile_order),
         "hips_tile_width": str(facts.grid.tile_width),
         "hips_tile_format": format_names(facts.formats),
@@ -96,25 +92,54 @@ def make_properties(facts: HipsFacts, *, authority: str) -> dict[str, str]:
         "hips_hierarchy": "mean",
         "hips_bunit": survey.unit,
         "hips_estsize": str(_estimate_kilobytes(facts)),
-        "hips_initial_ra": f"{facts.view.ra:.5f}",
-        "hips_initial_dec": f"{facts.view.dec:.5f}",
-        "hips_initial_fov": f"{facts.view.fov:.3g}",
+        **state_view(facts.view),
         "moc_sky_fraction": f"{facts.sky_fraction:.6g}",
     }
     return {key: value for key, value in values.items() if value and "nan" not in value.split()}
 
 
+def name_collection(*, simulated: bool) -> str:
+    """Collection of a HiPS; says *simulated* where it is."""
+    return "INTEGRAL (simulated)" if simulated else "INTEGRAL"
+
+
+def state_energies(low_kev: float, high_kev: float) -> dict[str, str]:
+    """Wavelengths in metres, as the properties of every HiPS say what was observed."""
+    return {"em_min": f"{KEV_METRE / high_kev:.6e}", "em_max": f"{KEV_METRE / low_kev:.6e}"}
+
+
+def state_making(builder: str, released: dt.datetime) -> dict[str, str]:
+    """Version of the standard, who made the HiPS and when, and its frame: the same lines for every HiPS of ours."""
+    stamp = format_time(released)
+    return {
+        "hips_version": HIPS_VERSION,
+        "hips_builder": builder,
+        "hips_creation_date": stamp,
+        "hips_release_date": stamp,
+        "hips_status": HIPS_STATUS,
+        "hips_frame": "equatorial",
+    }
+
+
+def state_view(view: View) -> dict[str, str]:
+    """Where a viewer should look first."""
+    return {
+        "hips_initial_ra": f"{view.ra:.5f}",
+        "hips_initial_dec": f"{view.dec:.5f}",
+        "hips_initial_fov": f"{view.fov:.3g}",
+    }
+
+
 def make_list_record(survey: Survey, *, authority: str, released: dt.datetime, url: str) -> dict[str, str]:
     """What the list of HiPS says of one: the four required keys and what a client needs to show it in a tree."""
     grid = grid_of_order(max(survey.main.order, COARSEST_ORDER))
-    mark = " (simulated)" if survey.simulated else ""
     return {
         "creator_did": make_creator_did(authority, survey.survey_id),
         "hips_release_date": format_time(released),
         "hips_service_url": url,
         "hips_status": HIPS_STATUS,
         "obs_title": _one_line(survey.title)[:_MAX_TITLE],
-        "obs_collection": f"INTEGRAL{mark}",
+        "obs_collection": name_collection(simulated=survey.simulated),
         "obs_regime": regime(survey.main.energy_min_kev),
         "client_category": _category(survey),
         "client_sort_key": _sort_key(survey),
@@ -132,8 +157,7 @@ def make_list_record(survey: Survey, *, authority: str, released: dt.datetime, u
 def _category(survey: Survey) -> str:
     """Place in the tree of a sky viewer; maps of years and revolutions have branches of their own."""
     branch = {"year": "/years", "revolution": "/revolutions"}.get(survey.epoch_kind, "")
-    mark = " (simulated)" if survey.simulated else ""
-    return f"Image/{regime(survey.main.energy_min_kev)}/INTEGRAL{mark}{branch}"
+    return f"Image/{regime(survey.main.energy_min_kev)}/{name_collection(simulated=survey.simulated)}{branch}"
 
 
 def _sort_key(survey: Survey) -> str:

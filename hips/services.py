@@ -25,7 +25,15 @@ from hips.documents import BytesCache, Document, builder_name
 from hips.encoding import encode_fits_header, encode_fits_picture, encode_fits_tile, encode_jpeg
 from hips.moc import Coverage, encode_moc, observed_coverage
 from hips.preview import read_preview
-from hips.properties import HipsFacts, View, format_list, format_properties, make_list_record, make_properties
+from hips.properties import (
+    GALACTIC_CENTRE,
+    HipsFacts,
+    View,
+    format_list,
+    format_properties,
+    make_list_record,
+    make_properties,
+)
 from hips.surveys import Survey, find_surveys, get_survey, open_pixels
 from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, read_tile
 
@@ -33,7 +41,7 @@ from hips.tiles import Grid, Pixels, check_tile, grid_of_order, read_allsky, rea
 ENCODING = "3"
 CURRENT_FOR_SECONDS = 1.0
 CONTENT_TYPES = {"fits": "application/fits", "png": "image/png", "jpg": "image/jpeg"}
-_GALACTIC_CENTRE = View(266.41683, -29.00781, 180.0)
+_GALACTIC_CENTRE = View(*GALACTIC_CENTRE, 180.0)
 _PARTIAL_SKY = 0.3
 
 
