@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
-from cdshealpix.nested import healpix_to_lonlat
-from cdshealpix.ring import healpix_to_lonlat as ring_to_lonlat
 from numpy.typing import NDArray
 
 from archive.errors import UsageError
-from archive.healpix import pixels_nested
+from archive.healpix import pixel_centres, pixels_nested
 from archive.pictures import GALACTIC_TO_ICRS
 from archive.skymaps import MAX_ORDER
 from hips.tiles import UNSEEN
@@ -143,10 +141,12 @@ def _column(name: str, table: fits.BinTableHDU, wanted: str | None, *, explicit:
 
 def _ring_to_nested(order: int, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Nested numbers of RING pixels, through the positions of their centres."""
+    from cdshealpix.ring import healpix_to_lonlat  # noqa: PLC0415 - astropy.coordinates, which most maps do without
+
     result = np.empty(pixels.size, dtype=np.int64)
     for start in range(0, pixels.size, _CHUNK):
         part = slice(start, start + _CHUNK)
-        lon, lat = ring_to_lonlat(pixels[part].astype(np.uint64), nside=1 << order)
+        lon, lat = healpix_to_lonlat(pixels[part].astype(np.uint64), nside=1 << order)
         result[part] = pixels_nested(order, lon.to_value("deg"), lat.to_value("deg"))
     return result
 
@@ -155,8 +155,8 @@ def _rotate(order: int, galactic: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give each ICRS pixel the value of the Galactic pixel in which its centre lies."""
     result = np.empty_like(galactic)
     for start in range(0, galactic.size, _CHUNK):
-        pixels = np.arange(start, min(start + _CHUNK, galactic.size), dtype=np.uint64)
-        lon, lat = (angle.to_value("rad") for angle in healpix_to_lonlat(pixels, depth=order))
+        pixels = np.arange(start, min(start + _CHUNK, galactic.size))
+        lon, lat = (np.radians(angle) for angle in pixel_centres(order, pixels))
         icrs = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         x, y, z = GALACTIC_TO_ICRS.T @ icrs
         where = pixels_nested(order, np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(np.clip(z, -1, 1))))

@@ -1,16 +1,20 @@
 """Tables in containers: VOTable and Parquet."""
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from archive.errors import ArchiveError
 from archive.formats.findings import refuse
 from archive.formats.tables import MAX_COLUMNS, MAX_ROWS, Table, TableColumn, make_column, name_of_file
 from archive.votable_reader import read_votable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_ROW_GROUP_BYTES = 256 << 20
 PARQUET_MAGIC = b"PAR1"
@@ -47,6 +51,10 @@ def read_parquet(path: Path, content: bytes) -> Table:
     FormatError
         ``PARQUET-DAMAGED``, ``PARQUET-SIZE`` or ``PARQUET-NESTED``.
     """
+    # Loaded at the first Parquet file: most that read products, a build of sky maps too, never see one.
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         schema, facts = file.schema_arrow, file.metadata
@@ -89,24 +97,28 @@ def read_parquet(path: Path, content: bytes) -> Table:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
+    from pyarrow import types  # noqa: PLC0415 - see read_parquet
+
     return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
     )
 
 
 def _parquet_column(one: pa.Field, values: pa.ChunkedArray) -> TableColumn:
+    from pyarrow import types  # noqa: PLC0415 - see read_parquet
+
     facts = {
         key.decode("utf-8", "replace").lower(): value.decode("utf-8", "replace")
         for key, value in (one.metadata or {}).items()
     }
     about = (facts.get("unit", ""), facts.get("ucd", ""), facts.get("description", ""))
-    if pa.types.is_floating(one.type) or (pa.types.is_integer(one.type) and not values.null_count):
+    if types.is_floating(one.type) or (types.is_integer(one.type) and not values.null_count):
         kept = values.to_numpy()
-        return TableColumn(one.name, kept.astype(np.float64 if pa.types.is_floating(one.type) else np.int64), *about)
+        return TableColumn(one.name, kept.astype(np.float64 if types.is_floating(one.type) else np.int64), *about)
     return make_column(one.name, values.to_pylist(), *about)
 
 

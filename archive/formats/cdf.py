@@ -6,7 +6,6 @@ cdflib believes whatever a record says: a damaged number of dimensions keeps it 
 from pathlib import Path
 from typing import Any
 
-import cdflib
 import numpy as np
 
 from archive.formats.findings import FormatError, refuse
@@ -85,6 +84,8 @@ def read_irem_cdf(path: Path, content: bytes) -> Table:
         ``CDF-DAMAGED`` or ``CDF-VARIABLES``.
     """
     _check_records(content)
+    import cdflib  # noqa: PLC0415 - loaded at the first CDF file: only those of the radiation monitor are
+
     try:
         file = cdflib.CDF(path)
         names = set(file.cdf_info().zVariables) | set(file.cdf_info().rVariables)

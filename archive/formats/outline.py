@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import ConvexHull
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -43,6 +41,8 @@ def trace_outline(observed: BoolArray) -> FloatArray:
     >>> trace_outline(np.ones((2, 3), dtype=bool)).tolist()
     [[-0.5, -0.5], [2.5, -0.5], [2.5, 1.5], [-0.5, 1.5]]
     """
+    from scipy import ndimage  # noqa: PLC0415 - 0.2 s at start-up, which readers of other products do without
+
     labels = np.empty(observed.shape, dtype=np.int32)
     count = int(ndimage.label(observed, output=labels))  # pyright: ignore[reportArgumentType]  # the number of pieces
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
@@ -57,6 +57,8 @@ def trace_outline(observed: BoolArray) -> FloatArray:
                 return vertices - 0.5
     rows, columns = np.nonzero(_rim(observed, 1))
     corners = np.concatenate([np.stack([columns + dx, rows + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
+    from scipy.spatial import ConvexHull  # noqa: PLC0415 - as above
+
     hull = corners[ConvexHull(corners).vertices].astype(np.float64)
     for tolerance in _TOLERANCES_PIX[::-1]:
         thinner = _thin(hull, tolerance)
@@ -128,6 +130,8 @@ def _fits(vertices: FloatArray, observed: BoolArray, piece: BoolArray, tolerance
 
 def _rim(pixels: BoolArray, width: int) -> BoolArray:
     """Return the pixels that are at most `width` steps from a pixel outside."""
+    from scipy import ndimage  # noqa: PLC0415 - see trace_outline
+
     return pixels & ~np.asarray(ndimage.binary_erosion(pixels, iterations=width), dtype=np.bool_)
 
 
