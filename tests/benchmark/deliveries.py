@@ -3,6 +3,7 @@
     python tests/benchmark/deliveries.py publish            # 1,000,000 rows into a catalogue, then again with 400 changed
     python tests/benchmark/deliveries.py catalogue          # a FITS catalogue of 1,000,000 rows through all gates
     python tests/benchmark/deliveries.py files --count 5000 # small light curves through all gates, with memory per file
+    python tests/benchmark/deliveries.py ingest             # archipelago ingest of 1,000, 10,000 and 100,000 small files
     python tests/benchmark/deliveries.py fixity             # 2,000 files of 1 MiB, and sha256sum on the same files
 
 Each makes an archive of its own in a temporary folder (`--work` names another place) and removes it. CPU seconds are
@@ -10,10 +11,12 @@ user and system: of this process, of the validator's processes, and of the datab
 """
 
 import argparse
+import gzip
 import hashlib
 import os
 import resource
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,21 +45,11 @@ LABEL: dict[str, Any] = {
     "licence": "CC0-1.0",
 }
 CURVE_ROWS, TEMPLATES = 50, 50
+SPECTRA = {"spec": "spectrum", "rmf": "rmf", "arf": "arf"}
 
 
 def tell(what: str, figures: str) -> None:
     print(f"{what:44} {figures}", flush=True)
-
-
-def database_cpu_s() -> float:
-    """CPU seconds of the database's process for this connection; NaN where it runs elsewhere."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        stat = Path(f"/proc/{(cursor.fetchone() or ['none'])[0]}/stat")
-    held = stat.read_text().rpartition(")")[2].split() if stat.is_file() else ["nan"] * 20
-    return (float(held[11]) + float(held[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_of(who: int) -> float:
@@ -72,6 +65,8 @@ def memory_mb() -> int:
 @contextmanager
 def timed(what: str) -> Iterator[None]:
     """Say what a step took."""
+    from tests.support.publishing import database_cpu_s
+
     began = (time.monotonic(), time.process_time(), cpu_of(resource.RUSAGE_CHILDREN), database_cpu_s())
     yield
     ended = (time.monotonic(), time.process_time(), cpu_of(resource.RUSAGE_CHILDREN), database_cpu_s())
@@ -88,21 +83,7 @@ def publish_rows(count: int) -> None:
     """Merge rows into the IBIS catalogue; then the same rows with 400 changed."""
     from archive.models import Delivery, IbisCatalogueEntry
     from archive.services import open_publication
-
-    dice = np.random.default_rng(1)
-    ra, dec = dice.uniform(0, 360, count).tolist(), np.degrees(np.arcsin(dice.uniform(-1, 1, count))).tolist()
-
-    def rows(changed: int) -> Iterator[dict[str, object]]:
-        for number in range(count):
-            yield {
-                "catalogue_version": "1",
-                "name": f"Source {number}",
-                "ra": ra[number],
-                "dec": dec[number],
-                "flux_17_60_mcrab": 2.0 if number < changed else 1.0,
-                "flux_17_60_error_mcrab": 0.1,
-                "significance": 10.0,
-            }
+    from tests.support.publishing import ibis_rows
 
     for name, changed in (("new rows", 0), ("again, 400 changed", 400)):
         digest = hashlib.sha256(name.encode()).hexdigest()
@@ -110,7 +91,7 @@ def publish_rows(count: int) -> None:
         delivery = Delivery(delivery_id=name.replace(" ", "-"), received_at=datetime.now(UTC), **facts)
         step = timed(f"publish {count:,} rows: {name}")
         with step, open_publication(delivery=delivery, description=name) as publication:
-            counts = publication.merge(IbisCatalogueEntry, rows(changed))
+            counts = publication.merge(IbisCatalogueEntry, ibis_rows(count, changed))
         tell("", str(counts))
 
 
@@ -153,6 +134,64 @@ def write_curves(folder: Path, count: int) -> None:
         for number in range(template, count, TEMPLATES):
             rows[:, 4] = np.random.default_rng(number).permutation(rows[:, 4])
             (folder / f"lc_{number:06d}.fits").write_bytes(content)
+
+
+def write_small_files(folder: Path, count: int, seed: int) -> None:
+    """Write gzipped light curves, and one spectrum in ten files with responses of its own; a label and a manifest."""
+    from tests.support.deliveries import seal
+    from tests.support.fits_files import arf_hdu, rmf_hdus, spectrum_hdu, write
+
+    spectra = count // 10
+    write_curves(folder, count - 3 * spectra)
+    for path in folder.glob("lc_*.fits"):
+        (folder / f"lc_{seed}_{path.name[3:]}.gz").write_bytes(gzip.compress(path.read_bytes(), 1, mtime=0))
+        path.unlink()
+    responses = {}
+    for role, hdus in (("rmf", rmf_hdus()), ("arf", (arf_hdu(),))):
+        for hdu in hdus:
+            hdu.header["SIMULATD"] = True
+        responses[role] = write(folder / role, *hdus).read_bytes()
+        (folder / role).unlink()
+    for number in range(spectra):
+        names = {role: f"{role}_{seed}_{number:06d}.fits" for role in ("spec", "rmf", "arf")}
+        facts = {"NAME": f"Bench {number}", "RESPFILE": names["rmf"], "ANCRFILE": names["arf"], "SIMULATD": True}
+        write(folder / names["spec"], spectrum_hdu(**facts))
+        for role, content in responses.items():
+            (folder / names[role]).write_bytes(content)
+    kinds = [("lc_*", "time_series"), *((f"{role}_*", profile) for role, profile in SPECTRA.items())]
+    files = [{"pattern": pattern, "profile": profile} for pattern, profile in kinds]
+    label = {**LABEL, "delivery_id": f"benchmark-{seed}", "files": files}
+    (folder / "delivery.yaml").write_text(yaml.safe_dump(label))
+    seal(folder)
+
+
+def ingest_small_files(work: Path, count: int) -> None:
+    """Run `archipelago ingest` for a hundredth, a tenth and all of the files, each in a process of its own."""
+    peaks: dict[int, int] = {}
+    for seed, size in enumerate((count // 100, count // 10, count), start=1):
+        folder = work / f"small-{size}"
+        folder.mkdir()
+        write_small_files(folder, size, seed)
+        total = sum(path.stat().st_size for path in folder.iterdir())
+        command = [sys.executable, "-m", "archive.cli", "ingest", str(folder)]
+        began = time.monotonic()
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        said = child.stdout.read() if child.stdout else ""
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        wall, cpu, peaks[size] = time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss
+        shutil.rmtree(folder)
+        tell(f"{size:,} files, {total >> 20} MB", said.strip().splitlines()[-1] if said.strip() else "said nothing")
+        tell(
+            "", f"{wall:.0f} s wall, {cpu:.1f} CPU s = {cpu / size * 1e3:.2f} ms a file, load {os.getloadavg()[0]:.1f}"
+        )
+        tell("", f"most memory {used.ru_maxrss >> 10} MB")
+        if child.returncode:
+            raise RuntimeError(f"archipelago ingest ended with {child.returncode}: {said}")
+    few, some, all_of_them = peaks
+    for first, last in ((few, some), (some, all_of_them)):
+        grown = (peaks[last] - peaks[first]) * 1024 / (last - first)
+        tell(f"growth from {first:,} to {last:,} files", f"{grown:.0f} bytes a file")
 
 
 def through_the_gates(folder: Path, kind: tuple[str, str], *, show_memory: bool) -> None:
@@ -198,6 +237,7 @@ def compare_fixity(work: Path, count: int) -> None:
     from archive.models import StoredFile
     from archive.storage import store_file
     from ingestion.fixity import sweep
+    from tests.support.publishing import database_cpu_s
 
     size, now = 1 << 20, datetime.now(UTC)
     for number in range(count):
@@ -222,7 +262,7 @@ def compare_fixity(work: Path, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("publish", "catalogue", "files", "fixity"))
+    parser.add_argument("what", choices=("publish", "catalogue", "files", "ingest", "fixity"))
     parser.add_argument("--count", type=int, help="rows or files")
     parser.add_argument("--work", type=Path, help="where the temporary folder is made")
     given = parser.parse_args()
@@ -252,6 +292,8 @@ def main() -> None:
         elif given.what == "files":
             write_curves(folder, given.count or 5000)
             through_the_gates(folder, ("lc_*.fits", "time_series"), show_memory=True)
+        elif given.what == "ingest":
+            ingest_small_files(work, given.count or 100_000)
         else:
             compare_fixity(work, given.count or 2000)
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.support.fits_files import series_hdu, write
@@ -21,6 +22,15 @@ LABEL = {
     "licence": "CC0-1.0",
     "files": [{"pattern": "*.fits", "profile": "time_series"}],
 }
+
+
+@pytest.fixture
+def own_stores(settings, tmp_path_factory):
+    """Files, maps and quarantine in folders of the test's own; at the archive's address nobody answers."""
+    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
+    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
+    settings.QUARANTINE_ROOT = tmp_path_factory.mktemp("quarantine")
+    settings.PUBLIC_URL = "http://127.0.0.1:9"
 
 
 def deliver(folder: Path, *, rows: int = 5, **changes) -> Path:

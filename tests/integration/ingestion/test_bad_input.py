@@ -11,15 +11,9 @@ from django.core.management import call_command
 
 from tests.support.fits_files import series_hdu, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_stores")]
 
 OBSERVATION = "00600020001 2.5629999E+02 5.0799999E+01 2002-11-15T10:49:24 115497\n"
-
-
-@pytest.fixture(autouse=True)
-def roots(settings, tmp_path_factory):
-    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
-    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
 
 
 def state(settings):

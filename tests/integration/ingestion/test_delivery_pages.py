@@ -9,17 +9,9 @@ import pytest
 from tests.integration.ingestion.test_gates import hand_in, publish, sign_both, withdrawal
 from tests.support.deliveries import deliver, seal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_stores")]
 HOSTILE = "<script>alert(1)</script>"
 ALLOWED_SCRIPTS = {("/static/archive/page.js", "module"), (None, "application/ld+json")}
-
-
-@pytest.fixture(autouse=True)
-def roots(settings, tmp_path_factory):
-    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
-    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
-    settings.QUARANTINE_ROOT = tmp_path_factory.mktemp("quarantine")
-    settings.PUBLIC_URL = "http://127.0.0.1:9"
 
 
 class Checker(HTMLParser):

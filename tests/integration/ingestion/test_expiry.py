@@ -8,14 +8,7 @@ from django.urls import reverse
 
 from tests.support.deliveries import deliver, seal
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def roots(settings, tmp_path_factory):
-    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
-    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
-    settings.QUARANTINE_ROOT = tmp_path_factory.mktemp("quarantine")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_stores")]
 
 
 def hand_in(folder, *, good, **changes):

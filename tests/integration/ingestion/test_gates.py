@@ -12,15 +12,7 @@ from tests.support.archive_rows import deliver as put_rows
 from tests.support.deliveries import deliver, seal
 from tests.support.fits_files import series_hdu, write
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def roots(settings, tmp_path_factory):
-    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
-    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
-    settings.QUARANTINE_ROOT = tmp_path_factory.mktemp("quarantine")
-    settings.PUBLIC_URL = "http://127.0.0.1:9"  # nobody answers there
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_stores")]
 
 
 def hand_in(path):

@@ -11,13 +11,7 @@ from django.db.utils import DatabaseError
 from archive.errors import NotFoundError, StorageError
 from tests.support.fits_files import series_hdu, write
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def roots(settings, tmp_path_factory):
-    settings.FILES_ROOT = tmp_path_factory.mktemp("files")
-    settings.MAPS_ROOT = tmp_path_factory.mktemp("maps")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_stores")]
 
 
 def ingest(path):
