@@ -1,7 +1,7 @@
 """A community product from a web form: the form becomes a label, the files a delivery, and the gates are the same."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,21 +57,20 @@ def parse_form(values: Mapping[str, str], instruments: list[str]) -> Contributio
     for name in ("title", "description"):
         if not texts[name]:
             raise UsageError(f"the {name} is empty; users will read it")
-    creators, papers = _list(values, "orcid"), _list(values, "papers")
-    wrong = [one for one in creators if not is_orcid(one)]
-    if wrong or not creators:
-        found = repr(wrong[0][:40]) if wrong else "nothing"
-        raise UsageError(
-            f"the ORCID field holds {found}; expected 16 digits in groups of four with a right check digit, such as "
-            "0000-0002-1825-0097; one for each author"
-        )
-    wrong = [one for one in papers if not is_paper(one)]
-    if wrong or not papers:
-        found = repr(wrong[0][:60]) if wrong else "nothing"
-        raise UsageError(
-            f"the field for papers holds {found}; expected a DOI (10.1051/...), a bibcode of 19 characters or an arXiv "
-            "number (arXiv:2101.01234)"
-        )
+    creators = _list_of(
+        values,
+        "orcid",
+        is_orcid,
+        "the ORCID field",
+        "16 digits in groups of four with a right check digit, such as 0000-0002-1825-0097; one for each author",
+    )
+    papers = _list_of(
+        values,
+        "papers",
+        is_paper,
+        "the field for papers",
+        "a DOI (10.1051/...), a bibcode of 19 characters or an arXiv number (arXiv:2101.01234)",
+    )
     licence = values.get("licence", "")
     if licence not in COMMUNITY_LICENCES:
         raise UsageError(f"the licence {licence[:40]!r} is not taken; choose {' or '.join(COMMUNITY_LICENCES)}")
@@ -89,11 +88,18 @@ def parse_form(values: Mapping[str, str], instruments: list[str]) -> Contributio
     )
 
 
-def _list(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(values.get(name, "").replace(",", " ").split()))
-    if len(found) > MAX_LIST:
-        raise UsageError(f"the field {name} holds {len(found)} entries; at most {MAX_LIST} are kept")
-    return found
+def _list_of(
+    values: Mapping[str, str], name: str, is_right: Callable[[str], bool], field: str, expected: str
+) -> tuple[str, ...]:
+    """Return the entries of a field, at least one, each of them right."""
+    held = tuple(dict.fromkeys(values.get(name, "").replace(",", " ").split()))
+    if len(held) > MAX_LIST:
+        raise UsageError(f"the field {name} holds {len(held)} entries; at most {MAX_LIST} are kept")
+    wrong = [one for one in held if not is_right(one)]
+    if wrong or not held:
+        found = repr(wrong[0][:60]) if wrong else "nothing"
+        raise UsageError(f"{field} holds {found}; expected {expected}")
+    return held
 
 
 def refuse_too_many(username: str) -> None:

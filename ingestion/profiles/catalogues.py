@@ -101,30 +101,17 @@ def _check_ucds(table: FitsTable, layout: CatalogueFormat, findings: Findings) -
         if column is None:
             continue
         stated = headers.text(table.header, f"TUCD{number}") or ""
+        place = {"hdu": table.label, "column": name, "found": stated[:80], "expected": column.ucd}
         if not stated:
             absent.append(name)
         elif not is_ucd(stated):
-            findings.add(
-                "UCD-UNKNOWN",
-                "warning",
-                "this is no UCD1+ of the IVOA's list, or its words stand in the wrong order",
-                hdu=table.label,
-                column=name,
-                found=stated[:80],
-                expected=column.ucd,
-                fix=f"Write a UCD that begins with {column.ucd}.",
-            )
+            message = "this is no UCD1+ of the IVOA's list, or its words stand in the wrong order"
+            fix = f"Write a UCD that begins with {column.ucd}."
+            findings.add("UCD-UNKNOWN", "warning", message, fix=fix, **place)
         elif column.ucd not in stated.split(";"):
-            findings.add(
-                "UCD-WRONG",
-                "warning",
-                "the UCD says that the column holds something else",
-                hdu=table.label,
-                column=name,
-                found=stated[:80],
-                expected=column.ucd,
-                fix="Correct TUCD, or the order of the columns if the numbers are indeed something else.",
-            )
+            message = "the UCD says that the column holds something else"
+            fix = "Correct TUCD, or the order of the columns if the numbers are indeed something else."
+            findings.add("UCD-WRONG", "warning", message, fix=fix, **place)
     if absent:
         findings.add(
             "UCD-ABSENT",
