@@ -3,6 +3,7 @@
 from django.contrib.sitemaps import views as sitemap_views
 from django.urls import path
 
+from archive.website.languages import choose_language, words
 from archive.website.sitemaps import SITEMAPS
 from archive.website.views import (
     basket,
@@ -75,6 +76,8 @@ urlpatterns = [
     path("feeds/sources/<str:source_id>.atom", feeds.source, name="source-feed"),
     path("feeds/region.atom", feeds.region, name="region-feed"),
     path("about", home.about, name="about"),
+    path("language", choose_language, name="language"),
+    path("words/<slug:language>.js", words, name="words"),
     path("status", home.status, name="status"),
     path("coverage.png", home.coverage, name="coverage"),
     path("robots.txt", home.robots, name="robots"),
