@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models.fields.json import KT
+from django.utils.translation import pgettext_lazy
 
 from archive.models.release import Released, head_of
 
@@ -30,15 +31,15 @@ class Product(Released):
     class Kind(models.TextChoices):
         """What a product is; the names of ISLA where it has one."""
 
-        MOSAIC = "mosaic"
-        SPECTRUM = "spectrum"
-        LONG_TIMESERIES = "long_timeseries"
-        SHORT_TIMESERIES = "short_timeseries"
-        LIGHT_CURVE = "light_curve"
-        EVENT_LIST = "event_list"
-        SKY_MAP = "sky_map"
-        SCW_IMAGE = "scw_image"
-        TABLE = "table"
+        MOSAIC = "mosaic", pgettext_lazy("kind of product", "Mosaic")
+        SPECTRUM = "spectrum", pgettext_lazy("kind of product", "Spectrum")
+        LONG_TIMESERIES = "long_timeseries", pgettext_lazy("kind of product", "Long Timeseries")
+        SHORT_TIMESERIES = "short_timeseries", pgettext_lazy("kind of product", "Short Timeseries")
+        LIGHT_CURVE = "light_curve", pgettext_lazy("kind of product", "Light Curve")
+        EVENT_LIST = "event_list", pgettext_lazy("kind of product", "Event List")
+        SKY_MAP = "sky_map", pgettext_lazy("kind of product", "Sky Map")
+        SCW_IMAGE = "scw_image", pgettext_lazy("kind of product", "Scw Image")
+        TABLE = "table", pgettext_lazy("kind of product", "Table")
 
     KEY = ("product_id",)
 
