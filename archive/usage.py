@@ -13,24 +13,25 @@ from datetime import UTC, date, datetime
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_noop
 
 logger = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 30.0
 SERVICES = {
     "tap": "TAP",
-    "hips": "HiPS tiles",
+    "hips": gettext_noop("HiPS tiles"),
     "api": "JSON API",
-    "upper-limits": "upper limits",
+    "upper-limits": gettext_noop("upper limits"),
     "moc": "MOC",
     "mocs": "MOC",
     "datalink": "DataLink",
     "ssa": "SSA",
     "sia": "SIA",
-    "scs": "cone search",
+    "scs": gettext_noop("cone search"),
     "soda": "SODA",
     "mmoda": "MMODA",
-    "oai": "registry",
+    "oai": gettext_noop("registry"),
 }
 """First part of an address, and the service there; products' files count as downloads, the rest as pages."""
 
@@ -91,8 +92,8 @@ def name_service(path: str) -> str | None:
     if first in UNCOUNTED:
         return None
     if first == "products" and "files" in parts[3:4]:
-        return "downloads"
-    return SERVICES.get(first, "pages")
+        return gettext_noop("downloads")
+    return SERVICES.get(first, gettext_noop("pages"))
 
 
 def count_usage(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
