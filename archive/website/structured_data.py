@@ -37,7 +37,8 @@ def product_dataset(
     band = ""
     if product.energy_min_kev is not None and product.energy_max_kev is not None:
         band = f", {product.energy_min_kev:g} to {product.energy_max_kev:g} keV"
-    text = f"{Product.Kind(product.kind).label} of INTEGRAL {product.instrument}{band}"
+    kind = product.kind.replace("_", " ").title()  # not the label: programs read this in English
+    text = f"{kind} of INTEGRAL {product.instrument}{band}"
     about = f" of {product.target_name}" if product.target_name else ""
     return {
         **_dataset(name, f"{SIMULATED if product.simulated else ''}{text}{about}, from {MISSION}.", page, url, release),

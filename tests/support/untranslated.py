@@ -15,9 +15,9 @@ _NAMES = """
 Archipelago INTEGRAL ISLA ESA ISDC HEASARC MMODA HEAVENS HILIGT ESASky Vizier VizieR SIMBAD Simbad ADS NED NASA
 IBIS ISGRI PICsIT SPI JEM JEM-X OMC IREM ACS GRB GRBs Crab RXTE Swift BAT
 ADQL TAP SSA SIA SCS SODA SAMP MOC MOCs HiPS DataLink ObsCore VOTable FITS CSV TSV ECSV Parquet JSON PNG PDF SVG HTML
-ZIP Zip zip tar Atom API REST OpenAPI HTTP HTTPS URL URLs XML VO IVOA VOSI UCD UCDs OAI-PMH DOI DOIs BibTeX SHA SHA-256
+ASCII ZIP Zip zip tar Atom API REST OpenAPI HTTP HTTPS URL URLs XML VO IVOA VOSI UCD UCDs OAI-PMH DOI DOIs BibTeX SHA SHA-256
 TOPCAT STILTS Aladin Lite Desktop DS pyvo astroquery astropy curl oda_api wget Python Jupyter PostgreSQL Celery
-ICRS UTC TT MJD IJD RA Dec dec ra HEALPix ARF RMF GTI GTIs PHA NaN ID IDs OGIP XSPEC Xspec gammapy
+ICRS UTC TT MJD IJD RA Dec dec ra HEALPix ARF RMF GTI GTIs PHA NaN ID IDs OGIP HDU XSPEC Xspec gammapy
 keV MeV GeV eV deg arcmin arcsec ks Ms Gs Mb kB MB GB TB mas ms nm mag mCrab ph cm erg cts Hz px order nside
 """
 # Names are the same in every language: of missions, instruments, standards, programs, units and formats.
@@ -46,7 +46,7 @@ def find_in_template(text: str) -> Iterator[tuple[int, str]]:
     for token in Lexer(text).tokenize():
         if token.token_type is TokenType.BLOCK:
             name = token.contents.split()[0]
-            if not inside and name in _SPAN:
+            if not inside and (name in _SPAN or token.contents == "block body_class"):
                 inside = name
                 page.append(_TAG)
             elif name == f"end{inside}" and inside:
