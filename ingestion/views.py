@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -24,6 +25,21 @@ from ingestion.rules import SEVERITIES
 
 MAX_LISTED = 500
 MAX_NAME = 120
+_STANDING = {
+    Submission.State.RECEIVING: gettext_lazy("This delivery is being received."),
+    Submission.State.RECEIVED: gettext_lazy("This delivery waits for validation."),
+    Submission.State.INVALID: gettext_lazy("This delivery was refused by the validator."),
+    Submission.State.UNCHANGED: gettext_lazy("This delivery brought nothing new."),
+    Submission.State.PUBLISHED: gettext_lazy("This delivery is published, not yet read back."),
+    Submission.State.VERIFIED: gettext_lazy("This delivery is published and read back."),
+    Submission.State.DAMAGED: gettext_lazy("This delivery is published, but read back with errors."),
+}
+_UNSIGNED = {
+    ("team", "archive"): gettext_lazy("This delivery waits for signatures of team and archive."),
+    ("team",): gettext_lazy("This delivery waits for signatures of team."),
+    ("archive",): gettext_lazy("This delivery waits for signatures of archive."),
+    (): gettext_lazy("This delivery is signed and waits to be published."),
+}
 
 
 def deliveries(request: HttpRequest) -> HttpResponse:
@@ -51,7 +67,7 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         "named": latest or published,
         "steps": _steps(latest) if latest else [],
         "may_sign": may_sign(request.user, latest) if latest else [],
-        "missing": missing_signatures(latest) if latest else [],
+        "standing": _standing(latest) if latest else "",
         "ahead": count_ahead(latest) if latest else 0,
         "kept_until": kept_until(latest) if latest else None,
         "report": latest.report if latest else None,
@@ -65,10 +81,22 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
     return render(request, "ingestion/delivery.html", context)
 
 
+def _standing(submission: Submission) -> str:
+    """Say in a sentence where a delivery stands."""
+    state = Submission.State(submission.state)
+    return str(_UNSIGNED[tuple(missing_signatures(submission))] if state == state.VALID else _STANDING[state])
+
+
 def _steps(submission: Submission) -> list[tuple[str, str]]:
     """Return each gate with ``done``, ``now``, ``failed`` or ``later``."""
     state = Submission.State
-    names = ["received", "validated", "signed", "published", "read back"]
+    names = [
+        pgettext("a gate", "received"),
+        pgettext("a gate", "validated"),
+        pgettext("a gate", "signed"),
+        pgettext("a gate", "published"),
+        pgettext("a gate", "read back"),
+    ]
     done = {
         state.RECEIVING: 0,
         state.RECEIVED: 1,
@@ -153,12 +181,16 @@ def difference(request: HttpRequest) -> HttpResponse:
     if bool(before) != bool(after):
         raise UsageError("A difference needs two releases: from and to.")
     found = compare_releases(find_release(before), find_release(after), source_id=source_id) if before else None
+    before = before or (releases[1].name if len(releases) > 1 else "")
+    after = after or (releases[0].name if releases else "")
+    of_source = f" --source {source_id}" if source_id else ""
     context = {
         "section": "releases",
         "releases": releases,
-        "before": before or (releases[1].name if len(releases) > 1 else ""),
-        "after": after or (releases[0].name if releases else ""),
+        "before": before,
+        "after": after,
         "source_id": source_id,
+        "command": f"./archipelago release diff {before or 'FROM'} {after or 'TO'}{of_source}",
         "difference": found,
         "most": MAX_SHOWN_ROWS,
     }

@@ -1,6 +1,7 @@
 """Deliveries on their way through the gates, signatures, withdrawals, and the log of all of it."""
 
 from django.db import models
+from django.utils.translation import gettext_noop as _  # pages translate the states; errors that name them stay English
 
 from archive.models.release import Delivery, Release
 
@@ -14,14 +15,14 @@ class Submission(models.Model):
     class State(models.TextChoices):
         """Where the package stands."""
 
-        RECEIVING = "RECEIVING", "is being received"
-        RECEIVED = "RECEIVED", "waits for validation"
-        INVALID = "INVALID", "refused by the validator"
-        VALID = "VALID", "waits for signatures"
-        UNCHANGED = "UNCHANGED", "brought nothing new"
-        PUBLISHED = "PUBLISHED", "published, not yet read back"
-        VERIFIED = "VERIFIED", "published and read back"
-        DAMAGED = "DAMAGED", "published, but read back with errors"
+        RECEIVING = "RECEIVING", _("is being received")
+        RECEIVED = "RECEIVED", _("waits for validation")
+        INVALID = "INVALID", _("refused by the validator")
+        VALID = "VALID", _("waits for signatures")
+        UNCHANGED = "UNCHANGED", _("brought nothing new")
+        PUBLISHED = "PUBLISHED", _("published, not yet read back")
+        VERIFIED = "VERIFIED", _("published and read back")
+        DAMAGED = "DAMAGED", _("published, but read back with errors")
 
     delivery_id = models.CharField(max_length=80)
     attempt = models.PositiveIntegerField()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _  # the page translates; /tap/examples stays English
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -16,8 +18,8 @@ class Example:
 EXAMPLES = (
     Example(
         "cone",
-        "Sources around a position",
-        "Sources within 10 degrees of the Crab, nearest first, with their distance in degrees.",
+        _("Sources around a position"),
+        _("Sources within 10 degrees of the Crab, nearest first, with their distance in degrees."),
         "SELECT TOP 100 source_id, name, ra, dec,\n"
         "       DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 83.633, 22.0145)) AS separation_deg\n"
         "FROM integral.sources\n"
@@ -26,8 +28,8 @@ EXAMPLES = (
     ),
     Example(
         "name",
-        "A source by any of its names",
-        "Every name of a source leads to its row; ILIKE in place of LIKE does not mind upper and lower case.",
+        _("A source by any of its names"),
+        _("Every name of a source leads to its row; ILIKE in place of LIKE does not mind upper and lower case."),
         "SELECT DISTINCT s.source_id, s.name AS source_name, s.ra, s.dec\n"
         "FROM integral.sources AS s\n"
         "JOIN integral.source_names AS n USING (source_id)\n"
@@ -36,8 +38,8 @@ EXAMPLES = (
     ),
     Example(
         "products",
-        "Products by kind",
-        "How many products of each kind the archive holds, measured and simulated apart.",
+        _("Products by kind"),
+        _("How many products of each kind the archive holds, measured and simulated apart."),
         "SELECT obs_collection, dataproduct_type, COUNT(*) AS products\n"
         "FROM ivoa.obscore\n"
         "GROUP BY obs_collection, dataproduct_type\n"
@@ -45,8 +47,8 @@ EXAMPLES = (
     ),
     Example(
         "hard-x-ray",
-        "ObsCore by energy",
-        "Products that cover 20 keV; ObsCore gives wavelengths in metres, 20 keV is 6.2e-11 m.",
+        _("ObsCore by energy"),
+        _("Products that cover 20 keV; ObsCore gives wavelengths in metres, 20 keV is 6.2e-11 m."),
         "SELECT TOP 50 obs_id, target_name, dataproduct_type, access_url\n"
         "FROM ivoa.obscore\n"
         "WHERE 6.2e-11 BETWEEN em_min AND em_max\n"
@@ -54,8 +56,8 @@ EXAMPLES = (
     ),
     Example(
         "columns",
-        "What the tables hold",
-        "Every column with its unit, UCD and meaning, from TAP_SCHEMA.",
+        _("What the tables hold"),
+        _("Every column with its unit, UCD and meaning, from TAP_SCHEMA."),
         "SELECT table_name, column_name, datatype, unit, ucd, description\n"
         "FROM tap_schema.columns\n"
         "WHERE table_name LIKE 'integral.%'\n"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal as OneOf
 
+from django.utils.translation import gettext_noop as _  # the page translates; what TAP answers stays English
+
 from archive.errors import UsageError
 
 
@@ -36,7 +38,7 @@ FORMATS = (
         "application/x-votable+xml;serialization=TABLEDATA",
         ("votable/td", "votable_plain", "votabletd"),
         "vot",
-        "VOTable (text)",
+        _("VOTable (text)"),
         "VOTable, TABLEDATA",
     ),
     ResultFormat(
@@ -45,21 +47,26 @@ FORMATS = (
         ("votable/b", "votable_b1", "votable/binary"),
         "vot",
         "VOTable (BINARY)",
-        "VOTable, BINARY, for clients without BINARY2",
+        _("VOTable, BINARY, for clients without BINARY2"),
     ),
     ResultFormat(
-        "gzip", "application/gzip", ("votable_gzip",), "vot.gz", "VOTable, packed", "VOTable, BINARY2, as a gzip file"
+        "gzip",
+        "application/gzip",
+        ("votable_gzip",),
+        "vot.gz",
+        _("VOTable, packed"),
+        _("VOTable, BINARY2, as a gzip file"),
     ),
-    ResultFormat("TABLEDATA", "text/xml", ("application/xml",), "xml", "XML", "VOTable, TABLEDATA, as plain XML"),
-    ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "CSV", "Comma-separated values"),
-    ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "TSV", "Tab-separated values"),
+    ResultFormat("TABLEDATA", "text/xml", ("application/xml",), "xml", "XML", _("VOTable, TABLEDATA, as plain XML")),
+    ResultFormat("csv", "text/csv;header=present", ("csv", "text/csv"), "csv", "CSV", _("Comma-separated values")),
+    ResultFormat("tsv", "text/tab-separated-values", ("tsv",), "tsv", "TSV", _("Tab-separated values")),
     ResultFormat(
         "fits",
         "application/fits",
         ("fits", "application/x-fits", "image/fits"),
         "fits",
         "FITS",
-        "FITS binary table",
+        _("FITS binary table"),
     ),
     ResultFormat(
         "ecsv",
@@ -67,16 +74,16 @@ FORMATS = (
         ("ecsv", "application/x-ecsv", "text/x-ecsv"),
         "ecsv",
         "ECSV",
-        "CSV with units, for astropy",
+        _("CSV with units, for astropy"),
     ),
-    ResultFormat("json", "application/json", ("json",), "json", "JSON", "JSON: metadata and rows"),
+    ResultFormat("json", "application/json", ("json",), "json", "JSON", _("JSON: metadata and rows")),
     ResultFormat(
         "parquet",
         "application/vnd.apache.parquet",
         ("parquet", "application/x-parquet", "application/parquet", "voparquet"),
         "parquet",
         "Parquet",
-        "Parquet with the metadata of a VOTable (VOParquet)",
+        _("Parquet with the metadata of a VOTable (VOParquet)"),
     ),
     ResultFormat(
         "arrow",
@@ -84,9 +91,9 @@ FORMATS = (
         ("arrow", "arrow_stream"),
         "arrows",
         "Arrow",
-        "Arrow IPC stream",
+        _("Arrow IPC stream"),
     ),
-    ResultFormat("html", "text/html", ("html",), "html", "HTML", "A page with a table"),
+    ResultFormat("html", "text/html", ("html",), "html", "HTML", _("A page with a table")),
 )
 
 
