@@ -5,24 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from itertools import zip_longest
 from urllib.parse import urlencode
 
 import numpy as np
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
 from archive.pictures import encode_png, mollweide_sky
-from hips import mocs
+from hips import mocs, services
 from hips.localisations import Localisation, decode_localisation
 from hips.moc import at_order, contains, encode_moc
 from hips.moc_files import MAX_BYTES, decode_moc, encode_ascii, encode_json
 from hips.mocs import NamedMoc
-from hips.pages import tell_cells
+from hips.pages import tell_cells, tell_title
 
 FORMATS = {
     "fits": "application/fits", "json": "application/json", "ascii": "text/plain; charset=utf-8", "png": "image/png",
@@ -35,7 +37,13 @@ _PICTURE_WIDTH = 900
 # Galactic sky of pictures: nothing, unobserved, covered.
 _PICTURE_COLOURS = bytes([0, 0, 0, 28, 36, 56, 110, 205, 214]) + bytes(759)
 _UPLOAD = "upload"
-_FIELDS = 3  # of the form on the page; the API takes more
+# An example for each field of the form on the page; the API takes more.
+_EXAMPLES = ("isgri-mission", "jemx-mission", "circle 266.4 -29 20")
+OPERATIONS = {
+    "union": gettext_lazy("union"),
+    "intersection": gettext_lazy("intersection"),
+    "difference": gettext_lazy("difference"),
+}
 _PARAMETERS = {"op", "moc", "format", "order", "credible", "csrfmiddlewaretoken"}
 
 
@@ -43,17 +51,20 @@ _PARAMETERS = {"op", "moc", "format", "order", "credible", "csrfmiddlewaretoken"
 def moc_list(request: HttpRequest) -> HttpResponse:
     """Page of all coverages and how to combine them."""
     try:
-        maps, sentence = mocs.list_map_mocs(), ""
+        maps, sentence = [(moc, _tell_map(moc)) for moc in mocs.list_map_mocs()], ""
     except UnavailableError as error:
         maps, sentence = [], str(error)
+    given = request.GET.getlist("moc")[: len(_EXAMPLES)]
     context = _show_result(request) | {
         "maps": maps,
         "sentence": sentence,
         "kinds": mocs.find_footprint_kinds(),
         "instruments": mocs.INSTRUMENTS,
-        "operations": mocs.OPERATIONS,
+        "operations": OPERATIONS.items(),
         "op": request.GET.get("op", "difference"),
-        "operands": (request.GET.getlist("moc") + [""] * _FIELDS)[:_FIELDS],
+        "operands": [
+            {"text": text, "example": example} for text, example in zip_longest(given, _EXAMPLES, fillvalue="")
+        ],
         "base_url": settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "hips/mocs.html", context, status=400 if context.get("fault") else 200)
@@ -66,16 +77,27 @@ def _show_result(request: HttpRequest) -> dict[str, object]:
         return {}
     try:
         operation = request.GET.get("op", "difference")
-        result = mocs.combine_mocs(operation, [_read_operand(request, text, None, "") for text in texts])
+        operands = [_read_operand(request, text, None, "") for text in texts]
+        result = mocs.combine_mocs(operation, operands)
     except ArchiveError as error:
         return {"fault": str(error)}
     query = urlencode([("op", operation), *(("moc", text) for text in texts)])
     return {
         "result": result,
+        "result_title": f" {OPERATIONS[operation]} ".join(operand.name for operand in operands),
         "percent": f"{100 * result.coverage.sky_fraction:.3g}",
         "cells": tell_cells(result.coverage),
         "query": query,
     }
+
+
+def _tell_map(moc: NamedMoc) -> str:
+    """What the coverage of a map is, in the language of the page; the API says it in English."""
+    survey_id, _, depth = moc.name.partition("-over-")
+    title = tell_title(services.open_survey(services.current_version(), survey_id).survey)
+    if depth:
+        return gettext("%(map)s above %(depth)s ks") % {"map": title, "depth": depth.removesuffix("ks")}
+    return gettext("Coverage of %(map)s") % {"map": title}
 
 
 @require_safe

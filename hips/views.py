@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from archive.errors import ArchiveError, NotFoundError, UnavailableError
 from archive.faults import find_fault
@@ -27,7 +28,18 @@ from hips.colour import (
     open_colour,
 )
 from hips.documents import Document
-from hips.pages import first_look, tell_area, tell_cells, tell_facts, write_catalogue_code, write_map_code
+from hips.pages import (
+    FULL_QUANTITIES,
+    QUANTITIES,
+    first_look,
+    tell_area,
+    tell_cells,
+    tell_epoch,
+    tell_facts,
+    tell_title,
+    write_catalogue_code,
+    write_map_code,
+)
 from hips.properties import format_list
 from hips.surveys import Survey, find_sequence, find_surveys
 
@@ -107,6 +119,7 @@ def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> H
         url = f"{_base_url(request)}/{survey_id}"
         context = {
             "opened": opened,
+            "brightest_by": gettext(opened.facts.brightest_by),
             "properties": catalogue_properties(opened),
             "address": url,
             "coverage": (tell_area(opened.coverage), tell_cells(opened.coverage)),
@@ -153,7 +166,7 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
         "root": f"{base}/v/{version.name}",
         "survey": _describe(opened.survey),
         "look": first_look(opened),
-        "sequence": [{"id": step.survey_id, "label": step.epoch} for step in steps],
+        "sequence": [{"id": step.survey_id, "label": tell_epoch(step)} for step in steps],
         "catalogues": [
             {
                 "id": catalogue.facts.survey_id,
@@ -170,6 +183,8 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
         cutout = f"{_root(request)}{reverse('api-cutout')}?survey={survey_id}&{place}"
     context = {
         "opened": opened,
+        "title": tell_title(opened.survey),
+        "epoch": tell_epoch(opened.survey),
         "groups": _group(listed),
         "properties": _properties(opened),
         "total": len(surveys) + len(colours),
@@ -190,8 +205,9 @@ def _describe(survey: Survey | ColourSurvey) -> dict[str, object]:
     colour = isinstance(survey, ColourSurvey)
     return {
         "id": survey.survey_id,
-        "title": survey.title,
+        "title": tell_title(survey),
         "quantity": "colour" if colour else survey.quantity,
+        "legend": "" if colour else str(FULL_QUANTITIES[survey.quantity]),
         "unit": "" if colour else survey.unit,
         "simulated": survey.simulated,
     }
@@ -222,9 +238,10 @@ def _group(listed: Sequence[Survey | ColourSurvey]) -> list[dict[str, object]]:
     for survey in listed:
         if isinstance(survey, ColourSurvey):
             first = survey.members[0]
-            title, label = "In colour", f"{first.instrument_name} {first.epoch}".rstrip()
+            title, label = gettext("In colour"), f"{first.instrument_name} {tell_epoch(survey)}".rstrip()
         else:
-            title, label = f"{survey.instrument_name} {survey.band_name} {survey.epoch}".rstrip(), survey.quantity
+            title = f"{survey.instrument_name} {survey.band_name} {tell_epoch(survey)}".rstrip()
+            label = str(QUANTITIES[survey.quantity])
         groups.setdefault(title, []).append(_describe(survey) | {"label": label})
     return [{"title": title, "surveys": members} for title, members in groups.items()]
 

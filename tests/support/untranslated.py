@@ -18,7 +18,7 @@ ADQL TAP SSA SIA SCS SODA SAMP MOC MOCs HiPS DataLink ObsCore VOTable FITS CSV T
 ASCII ZIP Zip zip tar Atom API REST OpenAPI HTTP HTTPS URL URLs XML VO IVOA VOSI UCD UCDs OAI-PMH DOI DOIs BibTeX SHA SHA-256
 TOPCAT STILTS Aladin Lite Desktop DS pyvo astroquery astropy curl oda_api wget Python Jupyter PostgreSQL Celery
 ICRS UTC TT MJD IJD RA Dec dec ra HEALPix ARF RMF GTI GTIs PHA NaN ID IDs OGIP HDU XSPEC Xspec gammapy
-keV MeV GeV eV deg arcmin arcsec ks Ms Gs Mb kB MB GB TB mas ms nm mag mCrab ph cm erg cts Hz px order nside
+keV MeV GeV eV deg arcmin arcsec km ks Ms Gs Mb kB MB GB TB mas ms nm mag mCrab ph cm erg cts Hz px order nside
 """
 # Names are the same in every language: of missions, instruments, standards, programs, units and formats.
 NAMES = frozenset(_NAMES.split())
@@ -81,7 +81,7 @@ def find_in_script(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_prose(words: str) -> bool:
-    if " " not in words.strip() or re.search(r"[<>{}=\[\]#]|^[./]|--|https?:|^\(|^[a-z-]+ [a-z-]+$", words):
+    if " " not in words.strip() or re.search(r"[<>{}=\[\]#]|^[./]|--|https?:|gradient\(|^\(|^[a-z-]+ [a-z-]+$", words):
         return False
     return len([word for word in _WORD.findall(words) if word not in NAMES]) >= 2
 

@@ -1,6 +1,7 @@
 // The sky viewer of the HiPS page: Aladin Lite on our own tiles only, its state in the address of the page.
 
 import { answerOutside, nudgeUntilTiles } from "../archive/nudge.js";
+import { fill, gettext } from "../archive/words.js";
 import { addPalettes, PALETTES, valueAt } from "./palettes.js";
 
 const config = JSON.parse(document.getElementById("hips-config").textContent);
@@ -92,7 +93,7 @@ function applyLook() {
     return;
   }
   if (!(wanted.low < wanted.high)) {
-    value.textContent = "The range must go from a lower to a higher number.";
+    value.textContent = gettext("The range must go from a lower to a higher number.");
     return;
   }
   layer.setColormap(`archive-${wanted.colours}`, { stretch: wanted.stretch });
@@ -115,8 +116,8 @@ function showLegend() {
     tick.textContent = writeNumber(valueAt(part, wanted));
     return tick;
   }));
-  const what = { sensitivity: "5-sigma sensitivity" }[shown.quantity] ?? shown.quantity;
-  document.getElementById("hips-scale").textContent = `${what} [${shown.unit || "σ"}], ${wanted.stretch}`;
+  const stretch = controls.elements.stretch.selectedOptions[0].textContent;
+  document.getElementById("hips-scale").textContent = `${shown.legend} [${shown.unit || "σ"}], ${stretch}`;
   document.getElementById("hips-legend").hidden = false;
 }
 
@@ -160,7 +161,7 @@ function togglePlaying() {
     clearInterval(playing);
     playing = null;
   }
-  button.textContent = playing === null ? "Play" : "Stop";
+  button.textContent = playing === null ? gettext("Play") : gettext("Stop");
   button.setAttribute("aria-pressed", String(playing !== null));
 }
 
@@ -205,7 +206,7 @@ function showCoverage() {
     coverage = null;
   }
   if (controls.elements.coverage.checked) {
-    coverage = A.MOCFromURL(`${rootOf(config.sequence[stepShown]?.id ?? shown.id)}/Moc.fits`, { name: "coverage", color: "#7fd0ff", lineWidth: 2, perimeter: true });
+    coverage = A.MOCFromURL(`${rootOf(config.sequence[stepShown]?.id ?? shown.id)}/Moc.fits`, { name: gettext("coverage"), color: "#7fd0ff", lineWidth: 2, perimeter: true });
     aladin.addMOC(coverage);
   }
 }
@@ -274,18 +275,19 @@ function readValue(event) {
   if (!position || !layer) {
     return;
   }
-  let text = "no data";
+  let text = gettext("no data");
   try {
     const pixel = layer.readPixel(x, y);
     if (shown.quantity === "colour") {
-      text = "a colour; the maps of single bands have values";
+      text = gettext("a colour; the maps of single bands have values");
     } else if (typeof pixel === "number" && Number.isFinite(pixel)) {
       text = `${pixel.toPrecision(5)} ${shown.unit}`;
     }
   } catch {
-    text = "not loaded yet";
+    text = gettext("not loaded yet");
   }
-  value.textContent = `${position[0].toFixed(4)}, ${position[1] >= 0 ? "+" : ""}${position[1].toFixed(4)} (ICRS degrees): ${text}`;
+  const [ra, dec] = [position[0].toFixed(4), `${position[1] >= 0 ? "+" : ""}${position[1].toFixed(4)}`];
+  value.textContent = fill(gettext("%(ra)s, %(dec)s (ICRS degrees): %(value)s"), { ra, dec, value: text });
 }
 
 function listen() {
@@ -307,7 +309,7 @@ function listen() {
     event.preventDefault();
     const position = parsePosition(controls.elements.position.value);
     if (position === null) {
-      value.textContent = "Write a position as two numbers in degrees or as hours and degrees, for example 83.633 22.014.";
+      value.textContent = gettext("Write a position as two numbers in degrees or as hours and degrees, for example 83.633 22.014.");
     } else {
       aladin.gotoRaDec(...position);
     }
@@ -372,5 +374,5 @@ try {
   window.archipelagoSky = aladin;
   say("");
 } catch (error) {
-  say(`The viewer could not start (${error.message}). The files below work without it.`);
+  say(fill(gettext("The viewer could not start (%(reason)s). The files below work without it."), { reason: error.message }));
 }
