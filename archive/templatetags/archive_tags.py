@@ -4,6 +4,7 @@ import math
 
 from django import template
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from archive.published import Column
 from archive.selectors import separation_deg
@@ -61,7 +62,7 @@ def cell(value: object) -> str:
     if value is None or value == "":
         return DASH
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, float):
         return f"{value:.12g}" if abs(value) > 1e4 else f"{value:.7g}"
     return ", ".join(cell(part) for part in value) if isinstance(value, list | tuple) else str(value)

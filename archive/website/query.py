@@ -1,7 +1,12 @@
-"""What somebody typed into the search box: a position, a time, an identifier or a name. Pure."""
+"""What somebody typed into the search box: a position, a time, an identifier or a name.
+
+How it was read is said in the language of the page (`read_as`); the API is asked in English.
+"""
 
 import re
 from dataclasses import dataclass
+
+from django.utils.translation import gettext
 
 from archive.errors import UsageError
 from archive.times import mjd_tt_from_ijd, mjd_tt_from_mjd_utc, mjd_tt_from_utc
@@ -138,7 +143,7 @@ def _read_time(text: str) -> TimeQuery | None:
     if match := _DATE.fullmatch(text):
         moment = mjd_tt_from_utc(match[1].upper())
         whole_day = len(match[1].rstrip("Zz")) == len("2003-02-27")
-        return TimeQuery(moment, moment + (1.0 if whole_day else 0.0), "UTC date" if whole_day else "UTC")
+        return TimeQuery(moment, moment + (1.0 if whole_day else 0.0), gettext("UTC date") if whole_day else "UTC")
     return None
 
 
@@ -152,7 +157,7 @@ def _read_position(text: str) -> PositionQuery | None:
     if match := _SEXAGESIMAL.fullmatch(plain):
         return _from_sexagesimal(match)
     if match := _RA_DEC.fullmatch(plain) or _PAIR.fullmatch(plain):
-        return _checked(float(match[1]), float(match[2]), "ICRS, decimal degrees")
+        return _checked(float(match[1]), float(match[2]), gettext("ICRS, decimal degrees"))
     return None
 
 
@@ -160,7 +165,8 @@ def _from_galactic(lon: float, lat: float) -> PositionQuery:
     if not (-180.0 <= lon <= 360.0 and -90.0 <= lat <= 90.0):
         raise UsageError(f"Galactic position l={lon:g}, b={lat:g} is not on the sky; b runs from -90 to 90 degrees.")
     ra, dec = icrs_from_galactic(lon, lat)
-    return _checked(float(ra), float(dec), f"Galactic, l = {lon:g}, b = {lat:g}")
+    read_as = gettext("Galactic, l = %(lon)s, b = %(lat)s") % {"lon": f"{lon:g}", "lat": f"{lat:g}"}
+    return _checked(float(ra), float(dec), read_as)
 
 
 def _from_sexagesimal(match: re.Match[str]) -> PositionQuery:
@@ -171,7 +177,7 @@ def _from_sexagesimal(match: re.Match[str]) -> PositionQuery:
         raise UsageError(f"Position {match[0]!r} has hours above 23, or minutes or seconds above 59.")
     sign = -1.0 if match[5] == "-" else 1.0
     ra = 15.0 * (hours + minutes / 60.0 + seconds / 3600.0)
-    return _checked(ra, sign * (degrees + arcmin / 60.0 + arcsec / 3600.0), "ICRS, hours and degrees")
+    return _checked(ra, sign * (degrees + arcmin / 60.0 + arcsec / 3600.0), gettext("ICRS, hours and degrees"))
 
 
 def _checked(ra: float, dec: float, read_as: str) -> PositionQuery:
@@ -206,7 +212,8 @@ def position_of_j_name(name: str) -> PositionQuery | None:
     if hours >= 24 or degrees > 90 or minutes >= 60 or arcmin >= 60:
         return None
     dec = (degrees + angle_min / 60.0) * (-1.0 if match[6] == "-" else 1.0)
-    return PositionQuery(15.0 * (hours + time_min / 60.0), max(-90.0, min(90.0, dec)), f"the digits of {match[0]}")
+    read_as = gettext("the digits of %(name)s") % {"name": match[0]}
+    return PositionQuery(15.0 * (hours + time_min / 60.0), max(-90.0, min(90.0, dec)), read_as)
 
 
 def _middle_of_seconds(digits: str) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from django.http import QueryDict
+from django.utils.translation import gettext_noop
 
 from archive.errors import NotFoundError, UsageError
 from archive.published import Table, load_tables
@@ -24,11 +25,11 @@ class Search:
 
     key: tuple[str, ...]
     facets: tuple[str, ...]
-    group: str = "Archive"
+    group: str = gettext_noop("Archive")
 
 
 def _catalogue(key: str, *facets: str) -> Search:
-    return Search(("catalogue_version", key), ("catalogue_version", *facets, "simulated"), "Catalogues")
+    return Search(("catalogue_version", key), ("catalogue_version", *facets, "simulated"), gettext_noop("Catalogues"))
 
 
 SEARCHES: Mapping[str, Search] = MappingProxyType(

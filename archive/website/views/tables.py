@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from archive.published import Column, Table, load_tables
 from archive.website import adql
@@ -146,15 +147,22 @@ def _facets(
 
 
 def _choices(facet: Facet, chosen: tuple[object, ...]) -> list[FacetChoice]:
-    found = [FacetChoice(_word(v), _word(v), count, v in chosen) for v, count in facet.counts]
+    found = [FacetChoice(_word(v), _label(v), count, v in chosen) for v, count in facet.counts]
     listed = {choice.value for choice in found}
-    return found + [FacetChoice(_word(v), _word(v), 0, chosen=True) for v in chosen if _word(v) not in listed]
+    return found + [FacetChoice(_word(v), _label(v), 0, chosen=True) for v in chosen if _word(v) not in listed]
 
 
 def _word(value: object) -> str:
     if value in (None, ""):
         return "(none)" if value is None else "(empty)"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _label(value: object) -> str:
+    """Return how a value is shown, where `_word` is how an address writes it."""
+    if value in (None, ""):
+        return gettext("(none)") if value is None else gettext("(empty)")
+    return _word(value)
 
 
 def _fields(request: HttpRequest, table: Table, search: Search) -> list[FilterField]:
@@ -177,14 +185,18 @@ def _fields(request: HttpRequest, table: Table, search: Search) -> list[FilterFi
 
 def _chips(query: TableQuery, near: str) -> list[tuple[str, str]]:
     """Return the filters in words, with the parameter to drop."""
-    chips = [("near", f"within {query.cone.radius_deg:g}° of {near}")] if query.cone else []
+    chips = []
+    if query.cone:
+        values = {"radius": f"{query.cone.radius_deg:g}", "place": near}
+        chips.append(("near", gettext("within %(radius)s° of %(place)s") % values))
     for condition in query.filters:
         match condition:
             case Span(column=column, low=low, high=high):
                 ends = f"{'' if low is None else f'{low:.10g}'} .. {'' if high is None else f'{high:.10g}'}"
                 chips.append((column, f"{column} {ends}"))
             case Match(column=column, pattern=pattern):
-                chips.append((column, f"{column} contains {pattern[1:-1]}"))
+                values = {"column": column, "text": pattern[1:-1]}
+                chips.append((column, gettext("%(column)s contains %(text)s") % values))
             case OneOf(column=column, values=values):
-                chips.append((column, f"{column}: {', '.join(map(_word, values))}"))
+                chips.append((column, f"{column}: {', '.join(map(_label, values))}"))
     return chips

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext_noop
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -35,6 +36,9 @@ COLUMNS = (
     ("product_count", "int", "", "meta.number", "products of the source"),
     ("simulated", "boolean", "", "meta.code", "whether the source is simulated"),
 )
+
+# The page translates them; the CSV and the VOTable hold them as they are.
+STATUSES = (gettext_noop("found"), gettext_noop("ambiguous"), gettext_noop("no source"), gettext_noop("unreadable"))
 
 
 @csrf_exempt  # nothing is changed or kept: what is sent comes back as a table
