@@ -106,7 +106,18 @@ class Product(Released):
             models.Index(fields=("product_id",), name="archive_product_product_id"),
             # All that is held of a science window.
             models.Index(KT("metadata__scw_id"), name="archive_product_scw_id"),
-            models.Index(fields=("epoch",), name="archive_product_epoch"),
+            # All that DataLink needs to count what was made of the same epoch and to name the first of it.
+            models.Index(
+                fields=("epoch", "source_id", "kind", "instrument", "product_id"),
+                include=("release_from", "release_to"),
+                name="archive_product_of_epoch",
+            ),
+            # The few series of the mission whose headers list what they were made from.
+            models.Index(
+                fields=("source_id",),
+                condition=models.Q(kind="long_timeseries", metadata__inputs__0__isnull=False),
+                name="archive_product_with_inputs",
+            ),
         )
 
     def __str__(self) -> str:

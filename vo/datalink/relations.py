@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from django.db.models import Case, Count, F, Q, Value, When, Window
+from django.db.models import Count, F, Window
 from django.db.models.fields.json import KT
 from django.db.models.functions import Collate, RowNumber
 
@@ -86,8 +86,10 @@ def _relate_long_series(products: Iterable[Product], found: dict[str, list[Relat
     sources = {product.source_id for product in products if product.kind in _SERIES and product.source_id}
     if not sources:
         return
-    long = current_rows(Product).filter(source_id__in=sources, kind=Product.Kind.LONG_TIMESERIES).only(*_FIELDS)
-    for other in long:
+    # Few series of a mission list what they were made from, and these have an index of their own (migration 0014).
+    long = current_rows(Product).filter(source_id__in=sources, kind=Product.Kind.LONG_TIMESERIES)
+    listing = long.filter(metadata__inputs__0__isnull=False).only(*_FIELDS)
+    for other in listing:
         for name in _inputs_of(other):
             if name in found:
                 found[name].append(Relation("#derivation", "its header lists this series as input", other))
@@ -108,30 +110,43 @@ def _relate_epochs(products: Iterable[Product], found: dict[str, list[Relation]]
         return
     sources = {product.source_id for product in of_sources if product.source_id}
     epochs = {product.epoch for product in (*of_sources, *mosaics)}
-    alike = Q(kind=Product.Kind.MOSAIC, epoch__in=epochs)
+    held = _first_of_each(("epoch", "kind", "instrument"), kind=Product.Kind.MOSAIC, epoch__in=epochs)
     if sources:
-        alike |= Q(source_id__in=sources, kind__in=_OF_A_SOURCE, epoch__in=epochs)
-    # A source may have thousands of products in one epoch: the database keeps those that can be listed, and counts.
-    of_source = Case(When(kind=Product.Kind.MOSAIC, then=Value("")), default="source_id")
-    group = [F("epoch"), F("instrument"), F("kind"), of_source]
-    rows = (
-        current_rows(Product)
-        .filter(alike)
-        .annotate(place=Window(RowNumber(), group, Collate("product_id", "C").asc()), alike=Window(Count("*"), group))
-        .filter(place__lte=MOST_OF_A_KIND + 1)  # one of them may be the product itself
-        .order_by("place")
-        .only(*_FIELDS)
-    )
-    held: dict[tuple[str, str], dict[tuple[str, str], list[Product]]] = {}
-    for row in rows:
-        source = "" if row.kind == Product.Kind.MOSAIC else row.source_id
-        held.setdefault((row.epoch, row.instrument), {}).setdefault((row.kind, source), []).append(row)
+        group = ("epoch", "source_id", "kind", "instrument")  # the order of the index archive_product_of_epoch
+        held |= _first_of_each(group, source_id__in=sources, kind__in=_OF_A_SOURCE, epoch__in=epochs)
     for product in (*of_sources, *mosaics):
-        for (kind, source), alike_rows in held.get((product.epoch, product.instrument), {}).items():
-            same_source = product.kind in _OF_A_SOURCE and product.source_id and source == product.source_id
-            if kind == Product.Kind.MOSAIC or same_source:
-                others = [row for row in alike_rows if row.product_id != product.product_id][:MOST_OF_A_KIND]
-                relations = [Relation("#coderived", "same epoch and instrument", other) for other in others]
-                if more := alike_rows[0].alike - (kind == product.kind) - len(others):  # pyright: ignore[reportAttributeAccessIssue]  # annotated
-                    relations[-1] = replace(relations[-1], more=more)
-                found[product.product_id] += relations
+        own = _OF_A_SOURCE if product.kind in _OF_A_SOURCE and product.source_id else ()
+        for kind, source in ((Product.Kind.MOSAIC, ""), *((kind, product.source_id) for kind in own)):
+            alike, count = held.get((product.epoch, source, kind, product.instrument), ((), 0))
+            others = [row for row in alike if row.product_id != product.product_id][:MOST_OF_A_KIND]
+            relations = [Relation("#coderived", "same epoch and instrument", other) for other in others]
+            if more := count - (kind == product.kind) - len(others):
+                relations[-1] = replace(relations[-1], more=more)
+            found[product.product_id] += relations
+
+
+def _first_of_each(
+    group: tuple[str, ...], **alike: object
+) -> dict[tuple[str, str, str, str], tuple[list[Product], int]]:
+    """Return the first products of each group by id, and how many it has, by epoch, source, kind and instrument.
+
+    A source may have thousands of products in one epoch: the database picks and counts them in its index, and only
+    those that can be listed are read.
+    """
+    window = [F(name) for name in group]
+    narrow = (
+        current_rows(Product)
+        .filter(**alike)
+        .annotate(place=Window(RowNumber(), window, Collate("product_id", "C").asc()), alike=Window(Count("*"), window))
+        .filter(place__lte=MOST_OF_A_KIND + 1)  # one of them may be the product itself
+        .order_by()
+        .values_list("product_id", "alike")
+    )
+    counts: dict[str, int] = dict(narrow)
+    rows = current_rows(Product).filter(product_id__in=counts).only(*_FIELDS) if counts else ()
+    held: dict[tuple[str, str, str, str], tuple[list[Product], int]] = {}
+    for row in sorted(rows, key=lambda row: row.product_id.encode()):
+        source = row.source_id if "source_id" in group else ""
+        of_group, _ = held.setdefault((row.epoch, source, row.kind, row.instrument), ([], counts[row.product_id]))
+        of_group.append(row)
+    return held

@@ -176,12 +176,18 @@ def _related_link(identifier: str, relation: Relation) -> Link:
     simulated = "; simulated, not measured" if product.simulated else ""
     return Link(
         identifier,
-        access_url=f"{settings.PUBLIC_URL}/datalink/links?{urlencode({'ID': did_of(product.product_id)})}",
+        access_url=_links_address(settings.PUBLIC_URL, did_of(product.product_id)),
         description=f"{product.title} ({relation.reason}{more}){simulated}",
         semantics=relation.semantics,
         content_type="application/x-votable+xml;content=datalink",
         content_qualifier=_QUALIFIERS.get(product.kind, ""),
     )
+
+
+@lru_cache(maxsize=8_192)
+def _links_address(base: str, did: str) -> str:
+    """Return the address of a links document; products of one epoch are related to one another."""
+    return f"{base}/datalink/links?{urlencode({'ID': did})}"
 
 
 def _cutout_links(identifier: str, product: Product, *, alone: bool) -> Iterator[Link]:

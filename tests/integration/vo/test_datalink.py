@@ -101,6 +101,20 @@ def test_products_of_one_epoch_are_counted_in_the_database(client, monkeypatch):
         assert [int(text.split("; ")[1].split()[0]) for text in words] == more
 
 
+def test_series_with_inputs_are_read_from_an_index_of_theirs(client):
+    from django.db import connection, transaction
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        links(client, DID + "smc_series")
+    (statement,) = (one["sql"] for one in captured.captured_queries if "inputs" in one["sql"])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + statement.replace("%", "%%"))
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "archive_product_with_inputs" in plan  # not if the condition and the model's index differ
+
+
 def test_a_set_of_a_science_window_is_a_tar_of_its_products(client):
     name = DID + f"scw:{SCW}:isgri"
     table = links(client, name)
