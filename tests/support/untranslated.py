@@ -74,7 +74,7 @@ def find_in_script(text: str) -> Iterator[tuple[int, str]]:
     for match in re.finditer(r"""(["'`])((?:(?!\1|\n).|\\.)*)\1""", code):
         before = code[: match.start()].rstrip()
         called = re.search(r"(?:gettext|ngettext|querySelector(?:All)?|closest|matches|Error)\($", before)
-        second = before.endswith(",") and re.search(r"n?gettext\([^()]*$", before)
+        second = re.search(r"""ngettext\(\s*(["'`])(?:(?!\1|\n).)*\1,$""", before)
         words = re.sub(r"\$\{[^}]*\}", _TAG, match[2])
         if not called and not second and _is_prose(words):
             yield code.count("\n", 0, match.start()) + 1, match[2]

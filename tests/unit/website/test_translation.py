@@ -44,7 +44,7 @@ def test_untranslated_words_are_found(template, words):
 
 
 def test_untranslated_words_of_scripts_are_found():
-    script = 'say("Two words");\nsay(gettext("Two words"), ngettext("One row", "Many rows", n));\n// "A comment here"\n'
+    script = 'say("Two words");\nsay(gettext("Two words"), ngettext("One row of %(x)s", "Many rows of %(x)s", n));\n// "A comment here"\n'
     assert list(untranslated.find_in_script(script)) == [(1, "Two words")]
 
 

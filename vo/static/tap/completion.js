@@ -102,7 +102,7 @@ export function completeIn(area, box, tree, list) {
       const item = document.createElement("li");
       item.id = `adql-word-${number}`;
       item.setAttribute("role", "option");
-      item.append(Object.assign(document.createElement("code"), { textContent: word.name }), Object.assign(document.createElement("span"), { textContent: word.note }));
+      item.append(Object.assign(document.createElement("code"), { textContent: word.name }), Object.assign(document.createElement("span"), { lang: "en", textContent: word.note }));
       return item;
     }));
     box.hidden = false;

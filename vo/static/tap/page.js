@@ -1,7 +1,8 @@
 // The ADQL page: editor, estimate, run, jobs, history. Without this script the form itself works.
 
+import { fill, gettext, ngettext } from "../archive/words.js";
 import { completeIn, insertText } from "./completion.js";
-import { watchJobs } from "./jobs.js";
+import { phaseOf, watchJobs } from "./jobs.js";
 import { offerPlot, showTable } from "./results.js";
 import { describeJob, estimate, readResult, runNow, startJob } from "./service.js";
 
@@ -49,9 +50,9 @@ let asking = null;
 
 function say(seconds) {
   if (seconds < 1) {
-    return "less than a second";
+    return gettext("less than a second");
   }
-  return seconds < 120 ? `about ${Math.round(seconds)} s` : `about ${Math.round(seconds / 60)} min`;
+  return seconds < 120 ? fill(gettext("about %(count)s s"), { count: Math.round(seconds) }) : fill(gettext("about %(count)s min"), { count: Math.round(seconds / 60) });
 }
 
 async function showCost() {
@@ -64,11 +65,12 @@ async function showCost() {
   }
   try {
     const guess = await estimate(query, asking.signal);
-    const advice = guess.fits ? "" : ` More than the ${guess.time_limit_s} s that a query may take here at once: run it as a job.`;
-    cost.textContent = `Estimate: ${guess.rows.toLocaleString("en")} row${guess.rows === 1 ? "" : "s"}, ${say(guess.seconds)}.${advice}`;
+    const advice = guess.fits ? "" : ` ${fill(gettext("More than the %(limit)s s that a query may take here at once: run it as a job."), { limit: guess.time_limit_s })}`;
+    const values = { count: guess.rows.toLocaleString("en"), time: say(guess.seconds) };
+    cost.textContent = `${fill(ngettext("Estimate: %(count)s row, %(time)s.", "Estimate: %(count)s rows, %(time)s.", guess.rows), values)}${advice}`;
   } catch (error) {
     if (error.name !== "AbortError") {
-      cost.textContent = `Not yet: ${error.message}`;
+      cost.replaceChildren(gettext("Not yet:"), " ", Object.assign(document.createElement("span"), { lang: "en", textContent: error.message }));
     }
   }
 }
@@ -127,7 +129,7 @@ function edit(query) {
 function show(rows, { query, jobId }) {
   forgive();
   result.hidden = false;
-  title.textContent = rows.cut ? `First ${rows.data.length} rows` : `${rows.data.length} row${rows.data.length === 1 ? "" : "s"}`;
+  title.textContent = fill(rows.cut ? gettext("First %(count)s rows") : ngettext("%(count)s row", "%(count)s rows", rows.data.length), { count: rows.data.length });
   showTable(id("result-body"), rows);
   offerPlot(id("adql-plot"), rows);
   const uploaded = /\btap_upload\./iu.test(query);
@@ -149,11 +151,11 @@ async function busy(work) {
   form.setAttribute("aria-busy", "true");
   const buttons = form.querySelectorAll(".panel-head button");
   buttons.forEach((button) => { button.disabled = true; });
-  cost.textContent = "Running…";
+  cost.textContent = gettext("Running…");
   const start = performance.now();
   try {
     await work();
-    cost.textContent = `Done in ${((performance.now() - start) / 1000).toFixed(1)} s.`;
+    cost.textContent = fill(gettext("Done in %(time)s s."), { time: ((performance.now() - start) / 1000).toFixed(1) });
   } catch (error) {
     cost.textContent = "";
     complain(error);
@@ -213,14 +215,14 @@ async function openShared(job) {
   if (found.phase === "COMPLETED" && found.format === "json") {
     show(await readResult(job, MOST_ROWS), { query: found.query, jobId: job });
   } else {
-    cost.textContent = `That job is ${found.phase.toLowerCase()}.`;
+    cost.textContent = fill(gettext("That job is %(phase)s."), { phase: phaseOf(found) });
   }
 }
 
 // ---- the tree
 
 for (const cell of tree.querySelectorAll("[data-column]")) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: cell.textContent, title: "Insert" });
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: cell.textContent, title: gettext("Insert") });
   button.dataset.column = "";
   button.addEventListener("click", () => insertText(area, button.textContent));
   cell.replaceWith(button);

@@ -1,5 +1,7 @@
 // The first rows of a result as a table by pages, and a plot of two of its columns.
 
+import { fill, gettext, ngettext } from "../archive/words.js";
+
 const PAGE_ROWS = 50;
 const element = (name, fields = {}, children = []) => {
   const made = Object.assign(document.createElement(name), fields);
@@ -14,35 +16,35 @@ let redraw = null;
 
 export function showTable(target, { metadata, data }) {
   if (!data.length) {
-    target.replaceChildren(element("p", { className: "empty", textContent: "The query is fine; no row answers it." }));
+    target.replaceChildren(element("p", { className: "empty", textContent: gettext("The query is fine; no row answers it.") }));
     return;
   }
   let page = 0;
   const last = Math.floor((data.length - 1) / PAGE_ROWS);
   const body = element("tbody");
   const where = element("span", { role: "status" });
-  const back = element("button", { type: "button", textContent: "Previous rows" });
-  const on = element("button", { type: "button", textContent: "Next rows" });
+  const back = element("button", { type: "button", textContent: gettext("Previous rows") });
+  const on = element("button", { type: "button", textContent: gettext("Next rows") });
   const head = metadata.map((column) => {
     const cell = element("th", { scope: "col", title: [column.description, column.ucd].filter(Boolean).join(" · ") }, [column.name]);
     cell.className = isNumber(column) ? "num" : "";
     cell.append(element("span", { className: "unit", textContent: column.unit ?? "" }));
     return cell;
   });
-  const fill = () => {
+  const turn = () => {
     const start = page * PAGE_ROWS;
     const rows = data.slice(start, start + PAGE_ROWS);
     body.replaceChildren(...rows.map((row) => element("tr", {}, row.map((value, number) => cellOf(value, metadata[number])))));
-    where.textContent = `Rows ${start + 1} to ${start + rows.length} of ${data.length}`;
+    where.textContent = fill(gettext("Rows %(first)s to %(last)s of %(total)s"), { first: start + 1, last: start + rows.length, total: data.length });
     back.disabled = page === 0;
     on.disabled = page === last;
   };
-  back.addEventListener("click", () => { page -= 1; fill(); });
-  on.addEventListener("click", () => { page += 1; fill(); });
-  fill();
+  back.addEventListener("click", () => { page -= 1; turn(); });
+  on.addEventListener("click", () => { page += 1; turn(); });
+  turn();
   const scroller = element("div", { className: "scroll tall", tabIndex: 0 }, [element("table", {}, [element("thead", {}, [element("tr", {}, head)]), body])]);
   scroller.setAttribute("role", "group");
-  scroller.setAttribute("aria-label", "Rows of the result, scrolls");
+  scroller.setAttribute("aria-label", gettext("Rows of the result, scrolls"));
   target.replaceChildren(scroller);
   if (last > 0) {
     target.append(element("div", { className: "pager" }, [back, where, on]));
@@ -84,6 +86,12 @@ export function offerPlot(section, { metadata, data }) {
   redraw();
 }
 
+function missing(log, lost) {
+  return log
+    ? ngettext("%(count)s row has no value, or none above zero, and is not drawn.", "%(count)s rows have no value, or none above zero, and are not drawn.", lost)
+    : ngettext("%(count)s row has no value and is not drawn.", "%(count)s rows have no value and are not drawn.", lost);
+}
+
 function draw(metadata, data, xColumn, yColumn, log) {
   const target = document.getElementById("plot-box");
   const usable = (value) => typeof value === "number" && Number.isFinite(value);
@@ -97,10 +105,14 @@ function draw(metadata, data, xColumn, yColumn, log) {
   plot?.destroy();
   plot = null;
   const lost = data.length - points.length;
-  document.getElementById("plot-note").textContent = `${points.length} points of the rows above${lost ? `; ${lost} rows have no value${log ? ", or none above zero," : ""} and are not drawn` : ""}. Drag to zoom, double click for the whole range.`;
+  document.getElementById("plot-note").textContent = [
+    fill(ngettext("%(count)s point of the rows above.", "%(count)s points of the rows above.", points.length), { count: points.length }),
+    lost && fill(missing(log, lost), { count: lost }),
+    gettext("Drag to zoom, double click for the whole range."),
+  ].filter(Boolean).join(" ");
   target.replaceChildren();
   if (!points.length) {
-    target.append(element("p", { className: "empty", textContent: "There is no point to draw here." }));
+    target.append(element("p", { className: "empty", textContent: gettext("There is no point to draw here.") }));
     return;
   }
   plot = new uPlot({

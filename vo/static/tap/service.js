@@ -22,9 +22,10 @@ function ask(query, extra, file) {
 export async function readError(response) {
   const text = await response.text();
   const info = new DOMParser().parseFromString(text, "text/xml").querySelector("INFO[name=QUERY_STATUS]");
-  const message = info?.textContent.trim() || `the service answered ${response.status}`;
-  const place = /\(line (\d+), column (\d+)\)\s*$/u.exec(message);
-  return Object.assign(new Error(message), place ? { line: Number(place[1]), column: Number(place[2]) } : {});
+  const said = info?.textContent.trim();
+  const failure = said ? new Error(said) : new Error(`the service answered ${response.status}`);
+  const place = /\(line (\d+), column (\d+)\)\s*$/u.exec(failure.message);
+  return Object.assign(failure, place ? { line: Number(place[1]), column: Number(place[2]) } : {});
 }
 
 // Our JSON has a row on each line, so the first rows can be read before the rest has come.
