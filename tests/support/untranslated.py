@@ -13,10 +13,10 @@ PACKAGES = ("archive", "hips", "ingestion", "upper_limits", "vo")
 
 _NAMES = """
 Archipelago INTEGRAL ISLA ESA ISDC HEASARC MMODA HEAVENS HILIGT ESASky Vizier VizieR SIMBAD Simbad ADS NED NASA
-IBIS ISGRI PICsIT SPI JEM JEM-X OMC IREM ACS GRB GRBs Crab RXTE Swift BAT
+IBIS ISGRI PICsIT SPI JEM JEM-X OMC IOMC IREM ACS GRB GRBs Crab RXTE Swift BAT
 ADQL TAP SSA SIA SCS SODA SAMP MOC MOCs HiPS DataLink ObsCore VOTable FITS CSV TSV ECSV Parquet JSON PNG PDF SVG HTML
-ASCII ZIP Zip zip tar Atom API REST OpenAPI HTTP HTTPS URL URLs XML VO IVOA VOSI UCD UCDs OAI-PMH DOI DOIs BibTeX SHA SHA-256
-TOPCAT STILTS Aladin Lite Desktop DS pyvo astroquery astropy curl oda_api wget Python Jupyter PostgreSQL Celery
+ASCII ZIP Zip zip tar Atom API REST OpenAPI HTTP HTTPS URL URLs XML VO IVOA VOSI UCD UCDs OAI-PMH DOI DOIs BibTeX SHA SHA-
+TOPCAT STILTS Aladin Lite Desktop DS pyvo astroquery astropy curl oda_api wget Python Jupyter ipynb PostgreSQL Celery
 ICRS UTC TT MJD IJD RA Dec dec ra HEALPix ARF RMF GTI GTIs PHA NaN ID IDs OGIP HDU XSPEC Xspec gammapy
 keV MeV GeV eV deg arcmin arcsec km ks Ms Gs Mb kB MB GB TB mas ms nm mag mCrab ph cm erg cts Hz px order nside
 """
