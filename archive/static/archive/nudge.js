@@ -1,6 +1,8 @@
 // Aladin Lite 3.8 sometimes asks for no tile of a new layer. Move the view by less than a pixel until it does; where
 // that does not help, set the layer once more.
 
+import { gettext } from "./words.js";
+
 const STEP_DEG = 1e-5;
 const EVERY_MS = 400;
 const AGAIN_EVERY = 10;
@@ -15,7 +17,7 @@ function nameControls() {
   for (const control of document.querySelectorAll(".aladin-container button, .aladin-container select, .aladin-container input")) {
     if (!control.getAttribute("aria-label")) {
       const name = control.title || control.name || control.placeholder || [...control.classList].filter((word) => word.startsWith("aladin-")).at(-1)?.slice(7).replaceAll("-", " ");
-      control.setAttribute("aria-label", name || "Viewer control");
+      control.setAttribute("aria-label", name || gettext("Viewer control"));
     }
   }
   for (const picture of document.querySelectorAll(".aladin-container img:not([alt])")) {

@@ -1,5 +1,7 @@
 // A circle or polygon on the sky: typed, taken from the view or drawn; its observations as rows and fields that know each other.
 
+import { fill, gettext, ngettext, pgettext } from "./words.js";
+
 const FIELD_RADIUS_DEG = 4.1;
 const MOST_ROWS = 200;
 const RADIAN = Math.PI / 180;
@@ -20,9 +22,9 @@ export function separation(ra1, dec1, ra2, dec2) {
 export function searchRegions(A, aladin, say) {
   const form = id("sky-region");
   const [ra, dec, radius] = ["region-ra", "region-dec", "region-radius"].map(id);
-  const circle = A.graphicOverlay({ name: "Circle", color: "#ffffff", lineWidth: 2 });
-  const fields = A.graphicOverlay({ name: "Fields in the circle", color: "#7fd0ff", lineWidth: 1 });
-  const marked = A.graphicOverlay({ name: "Marked field", color: "#ffb347", lineWidth: 3 });
+  const circle = A.graphicOverlay({ name: gettext("Circle"), color: "#ffffff", lineWidth: 2 });
+  const fields = A.graphicOverlay({ name: gettext("Fields in the circle"), color: "#7fd0ff", lineWidth: 1 });
+  const marked = A.graphicOverlay({ name: gettext("Marked field"), color: "#ffb347", lineWidth: 3 });
   [circle, fields, marked].forEach((overlay) => aladin.addOverlay(overlay));
   let found = [];
 
@@ -40,38 +42,45 @@ export function searchRegions(A, aladin, say) {
   }
 
   function rowOf([obsId, target, fieldRa, fieldDec, simulated, start], number) {
-    const show = element("button", { type: "button", textContent: "Show" });
-    show.setAttribute("aria-label", `Show the field of observation ${obsId}`);
+    const show = element("button", { type: "button", textContent: pgettext("button", "Show") });
+    show.setAttribute("aria-label", fill(gettext("Show the field of observation %(id)s"), { id: obsId }));
     const name = element("td", { textContent: `${target} ` });
     if (simulated) {
-      name.append(element("span", { className: "badge simulated", textContent: "simulated" }));
+      name.append(element("span", { className: "badge simulated", textContent: gettext("simulated") }));
     }
     const numbers = [fieldRa.toFixed(3), fieldDec.toFixed(3), start.toFixed(4)].map((text) => element("td", { className: "num", textContent: text }));
     const row = element("tr", {}, [element("td", {}, [element("a", { href: `/observations/${encodeURIComponent(obsId)}`, className: "mono", textContent: obsId })]), name, ...numbers, element("td", {}, [show])]);
     row.addEventListener("mouseenter", () => mark([number]));
     show.addEventListener("focus", () => mark([number]));
-    show.addEventListener("click", () => { mark([number]); aladin.gotoRaDec(fieldRa, fieldDec); say(`Field of observation ${obsId}, ${target}`); });
+    show.addEventListener("click", () => { mark([number]); aladin.gotoRaDec(fieldRa, fieldDec); say(fill(gettext("Field of observation %(id)s, %(target)s"), { id: obsId, target })); });
     return row;
   }
 
-  async function show(query, shape, refused, drawShape, linksOf) {
+  async function show(query, shape) {
     const response = await fetch(`/sky/marks.json?${query}`, { headers: { Accept: "application/json" } });
     if (!response.ok) {
       const text = (await response.text()).trim();
-      say(text.startsWith("{") ? JSON.parse(text).error.message : refused);
+      if (text.startsWith("{")) {
+        say(JSON.parse(text).error.message, "en");
+      } else {
+        say(shape.refused);
+      }
       return;
     }
     const marks = await response.json();
     circle.removeAll();
-    drawShape();
+    shape.draw();
     fields.removeAll();
     marked.removeAll();
     found = marks.observations.slice(0, MOST_ROWS);
     found.forEach(([, , fieldRa, fieldDec]) => fields.add(A.circle(fieldRa, fieldDec, FIELD_RADIUS_DEG, { color: "#7fd0ff88" })));
     id("found-rows").replaceChildren(...found.map(rowOf));
-    const cut = found.length < marks.observation_total ? `, the latest ${found.length} shown` : "";
-    id("found-title").textContent = `${marks.observation_total} observation${marks.observation_total === 1 ? "" : "s"} and ${marks.source_total} source${marks.source_total === 1 ? "" : "s"} in the ${shape}${cut}`;
-    id("found-links").replaceChildren(...linksOf(marks).map(([textContent, href]) => element("a", { href, textContent })));
+    id("found-title").textContent = fill(found.length < marks.observation_total ? shape.titleOfLatest : shape.title, {
+      observations: fill(ngettext("%(count)s observation", "%(count)s observations", marks.observation_total), { count: marks.observation_total }),
+      sources: fill(ngettext("%(count)s source", "%(count)s sources", marks.source_total), { count: marks.source_total }),
+      shown: found.length,
+    });
+    id("found-links").replaceChildren(...shape.linksOf(marks).map(([textContent, href]) => element("a", { href, textContent })));
     id("sky-found").hidden = false;
     say(id("found-title").textContent);
     id("found-title").focus({ preventScroll: true });
@@ -82,8 +91,19 @@ export function searchRegions(A, aladin, say) {
     event?.preventDefault();
     const query = new URLSearchParams({ ra: ra.value.trim(), dec: dec.value.trim(), radius: radius.value.trim() });
     const near = new URLSearchParams({ near: `${ra.value.trim()} ${dec.value.trim()}`, radius: radius.value.trim() });
-    const links = [["Observations", `/observations/?${query}`], ["Sources", `/sources/?${query}`], ["Products", `/products/?${query}`], ["Science windows", `/tables/integral.science_windows?${near}`]];
-    return show(query, "circle", "This circle cannot be searched: ra 0 to 360, dec -90 to 90, radius up to 180, all in degrees.", drawCircle, () => links);
+    const links = [
+      [gettext("Observations"), `/observations/?${query}`],
+      [gettext("Sources"), `/sources/?${query}`],
+      [gettext("Products"), `/products/?${query}`],
+      [gettext("Science windows"), `/tables/integral.science_windows?${near}`],
+    ];
+    return show(query, {
+      title: gettext("%(observations)s and %(sources)s in the circle"),
+      titleOfLatest: gettext("%(observations)s and %(sources)s in the circle, the latest %(shown)s shown"),
+      refused: gettext("This circle cannot be searched: ra 0 to 360, dec -90 to 90, radius up to 180, all in degrees."),
+      draw: drawCircle,
+      linksOf: () => links,
+    });
   }
 
   const corners = () => {
@@ -103,7 +123,19 @@ export function searchRegions(A, aladin, say) {
   function searchPolygon(event) {
     event?.preventDefault();
     const query = new URLSearchParams({ polygon: id("polygon-text").value });
-    return show(query, "polygon", "This polygon cannot be searched: 3 to 100 positions, ra dec, ra dec, …, in degrees, at most 80 around their middle.", drawPolygon, (marks) => marks.links);
+    const words = {
+      observations: gettext("Observations in ADQL"),
+      science_windows: gettext("Science windows"),
+      sources: gettext("Sources"),
+      products: gettext("Products"),
+    };
+    return show(query, {
+      title: gettext("%(observations)s and %(sources)s in the polygon"),
+      titleOfLatest: gettext("%(observations)s and %(sources)s in the polygon, the latest %(shown)s shown"),
+      refused: gettext("This polygon cannot be searched: 3 to 100 positions, ra dec, ra dec, …, in degrees, at most 80 around their middle."),
+      draw: drawPolygon,
+      linksOf: (marks) => marks.links.map(([name, address]) => [words[name] ?? name, address]),
+    });
   }
 
   // Clicks set corners; Enter, a double click or the button end it, Backspace takes the last back, Esc gives up.
@@ -115,6 +147,7 @@ export function searchRegions(A, aladin, say) {
     }
     const cover = element("div", { className: "sky-cover" });
     cover.style.cssText = "position:absolute;inset:0;z-index:100;cursor:crosshair;touch-action:none";
+    const words = button.textContent;
     let points = [];
     const write = () => { id("polygon-text").value = points.map((point) => point.map((value) => value.toFixed(4)).join(" ")).join(", "); drawPolygon(); };
     const end = () => {
@@ -122,14 +155,14 @@ export function searchRegions(A, aladin, say) {
       removeEventListener("keydown", onKey);
       button.removeEventListener("finish", finish);
       button.setAttribute("aria-pressed", "false");
-      button.textContent = "Draw a polygon";
+      button.textContent = words;
     };
     const finish = () => {
       end();
       if (points.length >= 3) {
         searchPolygon();
       } else {
-        say("A polygon needs at least 3 corners.");
+        say(gettext("A polygon needs at least 3 corners."));
       }
     };
     const onKey = (event) => {
@@ -150,16 +183,21 @@ export function searchRegions(A, aladin, say) {
       if (here) {
         points = [...points, [(here[0] + 360) % 360, here[1]]];
         write();
-        say(`${points.length} corner${points.length === 1 ? "" : "s"}; Enter, a double click or the button end the polygon, Backspace takes the last back, Esc gives up.`);
+        const said = ngettext(
+          "%(count)s corner; Enter, a double click or the button end the polygon, Backspace takes the last back, Esc gives up.",
+          "%(count)s corners; Enter, a double click or the button end the polygon, Backspace takes the last back, Esc gives up.",
+          points.length,
+        );
+        say(fill(said, { count: points.length }));
       }
     });
     cover.addEventListener("dblclick", finish);
     addEventListener("keydown", onKey);
     button.addEventListener("finish", finish);
     button.setAttribute("aria-pressed", "true");
-    button.textContent = "End the polygon";
+    button.textContent = gettext("End the polygon");
     id("aladin").append(cover);
-    say("Click the corners on the map.");
+    say(gettext("Click the corners on the map."));
   }
 
   function draw() {
@@ -167,7 +205,7 @@ export function searchRegions(A, aladin, say) {
     const cover = element("div", { className: "sky-cover" });
     cover.style.cssText = "position:absolute;inset:0;z-index:100;cursor:crosshair;touch-action:none";
     id("region-draw").setAttribute("aria-pressed", "true");
-    say("Press where the centre is and drag to the edge; Esc ends.");
+    say(gettext("Press where the centre is and drag to the edge; Esc ends."));
     let centre = null;
     const place = (event) => {
       const box = view.getBoundingClientRect();
@@ -215,7 +253,7 @@ export function searchRegions(A, aladin, say) {
     mark(inside.map(([, number]) => number));
     if (inside.length) {
       id("found-rows").children[inside[0][1]].scrollIntoView({ block: "nearest" });
-      say(`${inside.length} of the fields hold this place; their rows are marked.`);
+      say(fill(ngettext("%(count)s of the fields holds this place; its row is marked.", "%(count)s of the fields hold this place; their rows are marked.", inside.length), { count: inside.length }));
     }
   });
   id("region-centre").hidden = id("region-draw").hidden = false;

@@ -4,6 +4,7 @@ import A from "../vendor/aladin-lite/aladin.js";
 import { nudgeUntilTiles } from "./nudge.js";
 import { searchRegions } from "./region.js";
 import { moveByKeys, offerCoverage, offerLook, showStill } from "./sky_controls.js";
+import { fill, gettext, pgettext } from "./words.js";
 
 const state = JSON.parse(document.getElementById("sky-state").textContent);
 const status = document.getElementById("sky-status");
@@ -12,12 +13,24 @@ const FIELD_RADIUS_DEG = 4.1;
 const BRIGHT_SOURCES = 60;
 const ALL_SOURCES_BELOW_DEG = 40;
 const LOOKS = { flux: ["inferno", "asinh"], significance: ["inferno", "linear"], exposure: ["viridis", "linear"], sensitivity: ["viridis", "linear"] };
+const WORDS = {
+  flux: gettext("flux"),
+  significance: gettext("significance"),
+  exposure: gettext("exposure"),
+  sensitivity: gettext("sensitivity"),
+  all: pgettext("energy bands", "all"),
+  "whole mission": gettext("whole mission"),
+};
 let aladin = null;
 let look = null;
 let coverage = null;
 let surveys = [];
 
-function say(text) { status.textContent = text; }
+// Sentences of errors are in English for everyone.
+function say(text, language = "") {
+  status.textContent = text;
+  status.lang = language || document.documentElement.lang;
+}
 
 // hips_list: blocks of "key = value" (HiPS 1.0, section 5.2).
 function parseList(text) {
@@ -40,8 +53,8 @@ function describe(record) {
   return { id, title, quantity, instrument, epoch, band: band ? `${band[1]}–${band[2]} keV` : "all", url: `${location.origin}${address.pathname.replace(/\/+$/u, "")}` };
 }
 
-function fill(select, values, wanted) {
-  select.replaceChildren(...values.map((value) => new Option(value, value, false, value === wanted)));
+function offer(select, values, wanted) {
+  select.replaceChildren(...values.map((value) => new Option(WORDS[value] ?? value, value, false, value === wanted)));
   select.disabled = values.length === 0;
   if (!values.includes(wanted) && values.length) {
     [select.value] = values;
@@ -51,13 +64,13 @@ function fill(select, values, wanted) {
 const unique = (values) => [...new Set(values)];
 
 function offerChoices(wanted) {
-  fill(selects.instrument, unique(surveys.map((survey) => survey.instrument)), wanted.instrument);
+  offer(selects.instrument, unique(surveys.map((survey) => survey.instrument)), wanted.instrument);
   const ofInstrument = surveys.filter((survey) => survey.instrument === selects.instrument.value);
-  fill(selects.band, unique(ofInstrument.map((survey) => survey.band)), wanted.band);
+  offer(selects.band, unique(ofInstrument.map((survey) => survey.band)), wanted.band);
   const ofBand = ofInstrument.filter((survey) => survey.band === selects.band.value);
-  fill(selects.quantity, unique(ofBand.map((survey) => survey.quantity)), wanted.quantity);
+  offer(selects.quantity, unique(ofBand.map((survey) => survey.quantity)), wanted.quantity);
   const ofQuantity = ofBand.filter((survey) => survey.quantity === selects.quantity.value);
-  fill(selects.epoch, unique(ofQuantity.map((survey) => survey.epoch)), wanted.epoch);
+  offer(selects.epoch, unique(ofQuantity.map((survey) => survey.epoch)), wanted.epoch);
   return ofQuantity.find((survey) => survey.epoch === selects.epoch.value);
 }
 
@@ -82,7 +95,7 @@ async function showSurvey(survey) {
   coverage.follow(survey);
   state.survey = survey.id;
   remember();
-  say(`${survey.title}, shown from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}${survey.quantity === "significance" ? " σ" : ""}, ${stretch}`);
+  say(look.words(survey.title, Number(low.toPrecision(3)), `${Number(high.toPrecision(3))}${survey.quantity === "significance" ? " σ" : ""}`));
 }
 
 function remember() {
@@ -103,8 +116,8 @@ async function addMarks() {
     aladin.addCatalog(catalogue);
     return catalogue;
   };
-  const bright = makeCatalogue("Brightest sources", marks.sources.slice(0, BRIGHT_SOURCES));
-  const faint = makeCatalogue("Other sources", marks.sources.slice(BRIGHT_SOURCES));
+  const bright = makeCatalogue(gettext("Brightest sources"), marks.sources.slice(0, BRIGHT_SOURCES));
+  const faint = makeCatalogue(gettext("Other sources"), marks.sources.slice(BRIGHT_SOURCES));
   const box = document.getElementById("sky-sources");
   const showSources = () => {
     const narrow = aladin.getFov()[0] <= ALL_SOURCES_BELOW_DEG;
@@ -113,7 +126,7 @@ async function addMarks() {
   };
   showSources();
   aladin.on("zoomChanged", () => { showSources(); remember(); });
-  const fields = A.graphicOverlay({ name: "Fields", color: "#7fd0ff", lineWidth: 1 });
+  const fields = A.graphicOverlay({ name: pgettext("fields of view", "Fields"), color: "#7fd0ff", lineWidth: 1 });
   aladin.addOverlay(fields);
   for (const [, , ra, dec] of marks.observations) {
     fields.add(A.circle(ra, dec, FIELD_RADIUS_DEG, { color: "#7fd0ff55" }));
@@ -121,17 +134,21 @@ async function addMarks() {
   fields.hide();
   box.addEventListener("change", () => {
     showSources();
-    say(box.checked ? `The ${BRIGHT_SOURCES} brightest sources; all ${marks.source_total} below a field of ${ALL_SOURCES_BELOW_DEG}°` : "");
+    const words = gettext("The %(bright)s brightest sources; all %(total)s below a field of %(field)s°");
+    say(box.checked ? fill(words, { bright: BRIGHT_SOURCES, total: marks.source_total, field: ALL_SOURCES_BELOW_DEG }) : "");
   });
   document.getElementById("sky-fields").addEventListener("change", (event) => {
     event.target.checked ? fields.show() : fields.hide();
     const shown = marks.observations.length;
-    say(event.target.checked ? `Fully coded fields (circles of 4.1°) of ${shown < marks.observation_total ? `the latest ${shown} of ` : ""}${marks.observation_total} observations` : "");
+    const words = shown < marks.observation_total
+      ? gettext("Fully coded fields (circles of 4.1°) of the latest %(shown)s of %(total)s observations")
+      : gettext("Fully coded fields (circles of 4.1°) of %(total)s observations");
+    say(event.target.checked ? fill(words, { shown, total: marks.observation_total }) : "");
   });
   if (marks.sources.length < marks.source_total) {
-    say(`Only ${marks.sources.length} of ${marks.source_total} sources are marked.`);
+    say(fill(gettext("Only %(shown)s of %(total)s sources are marked."), { shown: marks.sources.length, total: marks.source_total }));
   }
-  aladin.on("objectHovered", (object) => object?.data?.name && say(`${object.data.name}: click for its page`));
+  aladin.on("objectHovered", (object) => object?.data?.name && say(fill(gettext("%(name)s: click for its page"), { name: object.data.name })));
   aladin.on("objectClicked", (object) => object?.data?.id && location.assign(`/sources/${encodeURI(object.data.id)}`));
 }
 
@@ -144,7 +161,7 @@ async function goTo(event) {
   const response = await fetch(`/api/v1/resolve?name=${encodeURIComponent(text)}`);
   const body = await response.json();
   if (!response.ok) {
-    say(body.error.message);
+    say(body.error.message, "en");
     return;
   }
   aladin.gotoRaDec(body.ra, body.dec);
@@ -188,4 +205,4 @@ async function start() {
   document.documentElement.dataset.sky = "ready";
 }
 
-start().catch((error) => say(`The sky view could not start (${error.message}). The maps have static previews under HiPS; sources and observations are lists.`));
+start().catch((error) => say(fill(gettext("The sky view could not start (%(reason)s). The maps have static previews under HiPS; sources and observations are lists."), { reason: error.message })));

@@ -1,5 +1,7 @@
 // Colours, coverage and keys of the sky view, and what it shows where the browser has no WebGL.
 
+import { fill, gettext } from "./words.js";
+
 const id = (name) => document.getElementById(name);
 const MOST_STILL_DEG = 60;
 const STEP = 0.1;  // of the field of view, for each arrow key
@@ -7,21 +9,27 @@ const STEP = 0.1;  // of the field of view, for each arrow key
 export function offerLook(aladin, say) {
   const [colours, stretch, low, high] = ["sky-colours", "sky-stretch", "sky-low", "sky-high"].map(id);
   id("sky-look").hidden = false;
+  const words = (name, from, to) => fill(
+    gettext("%(name)s, shown from %(low)s to %(high)s, %(stretch)s"),
+    { name, low: from, high: to, stretch: stretch.selectedOptions[0].text },
+  );
   const apply = () => {
     const [from, to] = [Number(low.value), Number(high.value)];
     if (!(to > from)) {
-      say(`The colours go from ${low.value || "nothing"} to ${high.value || "nothing"}; the second number must be greater.`);
+      const ends = { low: low.value || gettext("nothing"), high: high.value || gettext("nothing") };
+      say(fill(gettext("The colours go from %(low)s to %(high)s; the second number must be greater."), ends));
       return;
     }
     const layer = aladin.getBaseImageLayer();
     layer.setColormap(colours.value, { stretch: stretch.value });
     layer.setCuts(from, to);
-    say(`${layer.name}, shown from ${from} to ${to}, ${stretch.value}`);
+    say(words(layer.name, from, to));
   };
   for (const control of [colours, stretch, low, high]) {
     control.addEventListener("change", apply);
   }
   return {
+    words,
     show({ colormap, stretch: way, low: from, high: to }) {
       colours.value = colormap;
       stretch.value = way;
@@ -39,6 +47,10 @@ export function offerCoverage(A, aladin, say) {
     const instrument = survey.id.split("_")[0];
     return select.value === "map" ? `/mocs/${survey.id}.fits` : `/mocs/${instrument}-${select.value}.fits`;
   };
+  const found = () => ({ map: gettext("Coverage of this map: %(instrument)s"), mission: gettext("Coverage of the mission: %(instrument)s") }[select.value]
+    ?? gettext("Coverage in %(year)s: %(instrument)s"));
+  const missing = () => ({ map: gettext("There is no coverage of this map for %(instrument)s."), mission: gettext("There is no coverage of the mission for %(instrument)s.") }[select.value]
+    ?? gettext("There is no coverage in %(year)s for %(instrument)s."));
   const show = async () => {
     if (moc) {
       moc.hide();
@@ -47,14 +59,15 @@ export function offerCoverage(A, aladin, say) {
     if (!select.value || !survey) {
       return;
     }
+    const values = { instrument: survey.instrument, year: select.value.replace("year-", "") };
     const response = await fetch(address(), { method: "HEAD" });
     if (!response.ok) {
-      say(`There is no coverage ${select.selectedOptions[0].text} for ${survey.instrument}.`);
+      say(fill(missing(), values));
       return;
     }
     moc = A.MOCFromURL(address(), { color: "#7fd0ff", lineWidth: 2, fill: false, perimeter: true });
     aladin.addMOC(moc);
-    say(`Coverage ${select.selectedOptions[0].text}: ${survey.instrument}`);
+    say(fill(found(), values));
   };
   select.addEventListener("change", show);
   return { follow(shown) { survey = shown; show(); } };
@@ -90,12 +103,13 @@ export function showStill(view, state, say) {
   if (state.survey) {
     query.set("survey", state.survey);
   }
-  const image = Object.assign(new Image(600, 600), { className: "sky-still", src: `/api/v1/cutout?${query}`, alt: `Map of ${size}° around ${state.ra} ${state.dec}, north up, east left` });
-  image.addEventListener("error", () => { image.replaceWith("This release has no sky map here."); });
+  const alt = fill(gettext("Map of %(size)s° around %(ra)s %(dec)s, north up, east left"), { size, ra: state.ra, dec: state.dec });
+  const image = Object.assign(new Image(600, 600), { className: "sky-still", src: `/api/v1/cutout?${query}`, alt });
+  image.addEventListener("error", () => { image.replaceWith(gettext("This release has no sky map here.")); });
   view.removeAttribute("role");
   view.removeAttribute("tabindex");
   view.removeAttribute("aria-label");
   view.replaceChildren(image);
-  say("This browser has no WebGL, which the moving view needs: a still picture instead. The form above searches a circle all the same.");
+  say(gettext("This browser has no WebGL, which the moving view needs: a still picture instead. The form above searches a circle all the same."));
   document.documentElement.dataset.sky = "still";
 }

@@ -3,6 +3,7 @@
 const catalogue = globalThis.django;
 
 export const gettext = catalogue?.gettext ?? ((words) => words);
+export const pgettext = catalogue?.pgettext ?? ((context, words) => words);
 export const ngettext = catalogue?.ngettext ?? ((one, many, count) => (count === 1 ? one : many));
 
 // Put values into `%(name)s`.

@@ -104,10 +104,10 @@ def _polygon_marks(polygon: Polygon) -> JsonResponse:
     links = [
         [name, f"{reverse('tap')}?{urlencode({'QUERY': text})}"]
         for name, text in (
-            ("Observations in ADQL", query),
-            ("Science windows", windows),
-            ("Sources", adql.select("integral.sources", [_contained(polygon)], "name")),
-            ("Products", adql.select("integral.products", [_contained(polygon)], "product_id")),
+            ("observations", query),
+            ("science_windows", windows),
+            ("sources", adql.select("integral.sources", [_contained(polygon)], "name")),
+            ("products", adql.select("integral.products", [_contained(polygon)], "product_id")),
         )
     ]
     return _marks(kept_sources[:MAX_MARKS], len(kept_sources), kept[:MAX_MARKS], len(kept), links=links)
