@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from archive.errors import UsageError
 from archive.identifiers import normalize_name
@@ -48,18 +49,19 @@ def find_answer(query: Query, radius_deg: float | None = None) -> Answer:
         case TimeQuery():
             return _find_time(query)
         case ScienceWindowQuery(scw_id=scw_id):
-            return _one(ScienceWindow, "scw_id", scw_id, "scw", f"There is no science window {scw_id} in this archive.")
+            sentence = gettext("There is no science window %(name)s in this archive.") % {"name": scw_id}
+            return _one(ScienceWindow, "scw_id", scw_id, "scw", sentence)
         case ObservationQuery(obs_id=obs_id):
-            return _one(
-                Observation, "obs_id", obs_id, "observation", f"There is no observation {obs_id} in this archive."
-            )
+            sentence = gettext("There is no observation %(name)s in this archive.") % {"name": obs_id}
+            return _one(Observation, "obs_id", obs_id, "observation", sentence)
         case RevolutionQuery(revolution=number):
             return _find_revolution(number)
         case ProposalQuery(proposal_id=proposal_id):
             rows = current_rows(Observation).filter(proposal_id=proposal_id)
             if rows.exists():
                 return Answer(page=f"{reverse('observations')}?proposal={proposal_id}")
-            return Answer(sentence=f"There is no observation of proposal {proposal_id} in this archive.")
+            sentence = gettext("There is no observation of proposal %(name)s in this archive.") % {"name": proposal_id}
+            return Answer(sentence=sentence)
         case NameQuery():
             return _find_name(query, radius_deg)
 
@@ -88,7 +90,7 @@ def _find_revolution(number: int) -> Answer:
     known = current_rows(Revolution).filter(revolution=number).exists()
     if known or current_rows(ScienceWindow).filter(revolution=number).exists():
         return Answer(page=reverse("revolution", args=[number]))
-    return Answer(sentence=f"There is nothing of revolution {number} in this archive.")
+    return Answer(sentence=gettext("There is nothing of revolution %(number)d in this archive.") % {"number": number})
 
 
 def _find_time(query: TimeQuery) -> Answer:
@@ -100,7 +102,8 @@ def _find_time(query: TimeQuery) -> Answer:
     before = current_rows(ScienceWindow).filter(tstop_mjd_tt__lt=query.tstart_mjd_tt).order_by("-tstop_mjd_tt").first()
     after = current_rows(ScienceWindow).filter(tstart_mjd_tt__gt=query.tstop_mjd_tt).order_by("tstart_mjd_tt").first()
     near = [window for window in (before, after) if window]
-    return Answer(read_as=query.read_as, windows=near, sentence="No science window of this archive covers that time.")
+    sentence = gettext("No science window of this archive covers that time.")
+    return Answer(read_as=query.read_as, windows=near, sentence=sentence)
 
 
 def _find_name(query: NameQuery, radius_deg: float | None) -> Answer:
@@ -113,7 +116,8 @@ def _find_name(query: NameQuery, radius_deg: float | None) -> Answer:
         return Answer(page=reverse("product", args=[query.name]))
     if ids:
         return Answer(
-            sources=list(current_rows(Source).filter(source_id__in=ids)), read_as="a name that several sources share"
+            sources=list(current_rows(Source).filter(source_id__in=ids)),
+            read_as=gettext("a name that several sources share"),
         )
     if query.position is not None:
         around = find_around(query.position, EXACT_RADIUS_DEG if radius_deg is None else radius_deg)
@@ -133,9 +137,11 @@ def _find_similar(name: str) -> Answer:
     listed = [sources[source_id] for source_id in ids if source_id in sources]
     if listed or observations:
         return Answer(
-            sources=listed, observations=observations, read_as="the beginning of a name" if listed else "a target name"
+            sources=listed,
+            observations=observations,
+            read_as=gettext("the beginning of a name") if listed else gettext("a target name"),
         )
-    return Answer(sentence=f"Nothing in this archive is called {name!r}.", suggestions=names)
+    return Answer(sentence=gettext("Nothing in this archive is called %(name)r.") % {"name": name}, suggestions=names)
 
 
 def read_radius(value: float | None, unit: str) -> float | None:

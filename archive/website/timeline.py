@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from django.db.models import Count, F, Max, Min, Q, RowRange, Sum, Window
+from django.utils.translation import gettext, pgettext_lazy
 from numpy.typing import NDArray
 
 from archive.errors import UsageError
@@ -25,6 +26,11 @@ FloatArray = NDArray[np.float64]
 INSTRUMENTS = {
     "isgri": "IBIS/ISGRI", "picsit": "IBIS/PICsIT", "spi": "SPI", "jemx1": "JEM-X 1", "jemx2": "JEM-X 2", "omc": "OMC",
 }  # fmt: skip
+WINDOW_KINDS = {
+    "pointing": pgettext_lazy("kind of science window", "pointing"),
+    "slew": pgettext_lazy("kind of science window", "slew"),
+    "engineering": pgettext_lazy("kind of science window", "engineering"),
+}
 WIDE_D, CLOSE_D = 200.0, 16.0
 """Longer spans are drawn in bins, shorter ones window by window, those between by revolution."""
 
@@ -236,9 +242,10 @@ def _spread(orbits: Orbits, values: NDArray[np.generic], edges: FloatArray) -> F
 
 def _revolutions(orbits: Orbits, span: Span) -> tuple[Slice, ...]:
     inside = np.flatnonzero((orbits.start < span.stop) & (orbits.stop > span.start))
+    label = gettext("revolution %(number)s")
     return tuple(
         Slice(
-            f"revolution {orbits.number[i]:04d}",
+            label % {"number": f"{orbits.number[i]:04d}"},
             float(orbits.start[i]),
             float(orbits.stop[i]),
             float(orbits.windows[i]),
@@ -262,11 +269,13 @@ def _windows(span: Span) -> tuple[tuple[Slice, ...], int]:
     )
     read = list(found[: MAX_WINDOWS + 1])
     cut = rows.count() - MAX_WINDOWS if len(read) > MAX_WINDOWS else 0
+    kinds = {kind: str(words) for kind, words in WINDOW_KINDS.items()}
     slices = []
     for scw_id, start, stop, kind, simulated, *good in read[:MAX_WINDOWS]:
         seconds = tuple(float(value or 0.0) for value in good)
         shares = _shares(seconds, stop - start)
-        slices.append(Slice(f"{scw_id} {kind}", start, stop, 1.0, simulated, seconds, shares, f"/scw/{scw_id}"))
+        label = f"{scw_id} {kinds.get(kind, kind)}"
+        slices.append(Slice(label, start, stop, 1.0, simulated, seconds, shares, f"/scw/{scw_id}"))
     return tuple(slices), cut
 
 

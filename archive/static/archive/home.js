@@ -1,5 +1,7 @@
 // A click on the coverage map searches there. Inverse Mollweide projection: Snyder 1987, equations 31-5 to 31-7.
 
+import { fill, gettext } from "./words.js";
+
 const chart = document.getElementById("coverage");
 
 function positionOf(event) {
@@ -19,7 +21,7 @@ if (chart) {
   chart.style.cursor = "crosshair";
   chart.addEventListener("mousemove", (event) => {
     const place = positionOf(event);
-    chart.title = place ? `l = ${place.l.toFixed(1)}°, b = ${place.b.toFixed(1)}°: click to search within 2°` : "";
+    chart.title = place ? fill(gettext("l = %(l)s°, b = %(b)s°: click to search within 2°"), { l: place.l.toFixed(1), b: place.b.toFixed(1) }) : "";
   });
   chart.addEventListener("click", (event) => {
     const place = positionOf(event);

@@ -1,5 +1,7 @@
 // Drag across the lanes to zoom; under the pointer, the numbers of the bar. Without this file the form does the same.
 
+import { fill, gettext } from "./words.js";
+
 const lanes = document.querySelector("[data-timeline]");
 const readout = document.querySelector("[data-readout]");
 const legend = readout.innerHTML;
@@ -36,19 +38,19 @@ function move(event) {
     brush.hidden = false;
     brush.style.left = `${left + low * width}px`;
     brush.style.width = `${(high - low) * width}px`;
-    readout.textContent = `${iso(low).replace("T", " ")} to ${iso(high).replace("T", " ")} UTC`;
+    readout.textContent = fill(gettext("%(start)s to %(stop)s UTC"), { start: iso(low).replace("T", " "), stop: iso(high).replace("T", " ") });
     return;
   }
   // The rows are in TT; a minute does not show here.
   const time = first + (last - first) * at;
   const row = rows.find((item) => Number(item.dataset.start) <= time && Number(item.dataset.stop) >= time);
   if (!row) {
-    readout.textContent = `${iso(at).slice(0, 16).replace("T", " ")} UTC: nothing`;
+    readout.textContent = fill(gettext("%(time)s UTC: nothing"), { time: iso(at).slice(0, 16).replace("T", " ") });
     return;
   }
   const cells = [...row.cells].map((cell) => cell.textContent.trim());
   const good = cells.slice(-6).map((value, i) => `${titles[i]} ${value}`).join(", ");
-  readout.textContent = `${cells[0]} (${cells[1]} UTC), good time in ks: ${good}`;
+  readout.textContent = fill(gettext("%(name)s (%(time)s UTC), good time in ks: %(good)s"), { name: cells[0], time: cells[1], good });
 }
 
 lanes.addEventListener("pointerdown", (event) => {

@@ -4,6 +4,7 @@ import sys
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext, gettext_lazy
 
 from archive.errors import ArchiveError, NotFoundError, UsageError
 from archive.faults import explain, find_fault
@@ -11,18 +12,23 @@ from archive.faults import explain, find_fault
 _API = "/api/"
 
 TITLES = {
-    400: "That cannot be read",
-    403: "Not allowed",
-    404: "Not here",
-    410: "Withdrawn",
-    500: "Something broke",
-    503: "Not available now",
+    400: gettext_lazy("That cannot be read"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("Not here"),
+    410: gettext_lazy("Withdrawn"),
+    500: gettext_lazy("Something broke"),
+    503: gettext_lazy("Not available now"),
 }
 
 
-def error_page(sentence: str, status: int) -> HttpResponse:
-    """Show one sentence, and where to go from here."""
-    context = {"status": status, "title": TITLES.get(status, "Error"), "sentence": sentence}
+def error_page(sentence: str, status: int, *, translated: bool = False) -> HttpResponse:
+    """Show one sentence, and where to go from here; a sentence that is not `translated` is English."""
+    context = {
+        "status": status,
+        "title": TITLES.get(status, gettext("Error")),
+        "sentence": sentence,
+        "translated": translated,
+    }
     return HttpResponse(render_to_string("archive/error.html", context), status=status)
 
 
@@ -30,7 +36,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that no page has."""
     if request.path.startswith(_API):
         return _api_error(NotFoundError(f"There is no address {request.path[:200]!r}; /api/v1/docs names them all."))
-    return error_page(f"This archive has no page at {request.path[:200]!r}.", 404)
+    sentence = gettext("This archive has no page at %(address)r.") % {"address": request.path[:200]}
+    return error_page(sentence, 404, translated=True)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import override, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from archive.api.points import SERIES_KINDS, find_product, product_files
@@ -17,7 +18,7 @@ PAGE_SIZE = 24
 PREVIEWED = (*SERIES_KINDS, Product.Kind.SPECTRUM, Product.Kind.MOSAIC, Product.Kind.SCW_IMAGE)
 """Kinds that `/preview` draws."""
 
-ORIGINS = ("", "real", "simulated")
+ORIGINS = {"real": pgettext_lazy("data", "real"), "simulated": pgettext_lazy("data", "simulated")}
 
 
 @require_safe
@@ -28,7 +29,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
     chosen = {
         "kind": read_choice(params, "kind", ("", *Product.Kind.values), ""),
         "instrument": read_choice(params, "instrument", ("", *instruments), ""),
-        "origin": read_choice(params, "origin", ORIGINS, ""),
+        "origin": read_choice(params, "origin", ("", *ORIGINS), ""),
         "target_name": read_text(params, "target", 80),
         "delivery": read_text(params, "delivery", 80),
     }
@@ -64,7 +65,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "target": chosen["target_name"],
         "kinds": [(kind, Product.Kind(kind).label) for kind in Product.Kind.values],
         "instruments": instruments,
-        "origins": ORIGINS[1:],
+        "origins": ORIGINS.items(),
         "deliveries": deliveries,
         "pyvo": adql.pyvo_code(query),
     }
@@ -85,8 +86,9 @@ def _has_picture(product: Product, files: list[ProductFile]) -> bool:
 
 @require_safe
 def provenance(request: HttpRequest, product_id: str) -> JsonResponse:
-    """Send the provenance of a product as PROV-JSON."""
+    """Send the provenance of a product as PROV-JSON, in English for everyone."""
     product, files = find_product(product_id), product_files(product_id)
-    workflow = read_workflow(product, files, settings.PUBLIC_URL)
+    with override("en"):
+        workflow = read_workflow(product, files, settings.PUBLIC_URL)
     document = provenance_document(product, files, workflow, url=settings.PUBLIC_URL, authority=settings.IVO_AUTHORITY)
     return JsonResponse(document, json_dumps_params={"indent": 2})

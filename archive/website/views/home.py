@@ -10,6 +10,8 @@ from django.db.models.functions import Cast, Floor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy, ngettext, ngettext_lazy, pgettext, pgettext_lazy
 
 from archive.errors import ArchiveError, NotFoundError
 from archive.models import (
@@ -26,17 +28,18 @@ from archive.models import (
 )  # fmt: skip
 from archive.published import load_tables
 from archive.selectors import current_map_version, current_release, rows_of_release
+from archive.skymaps import MapVersion
 from archive.website.charts import YearBars, year_bars
 from archive.website.pictures import coverage_png
 
 EXAMPLES = (
-    ("Crab", "a name"),
-    ("83.633 +22.0145", "a position"),
-    ("17 45 40.0 -29 00 28", "sexagesimal"),
-    ("gal 0 0", "Galactic"),
-    ("IGR J17544-2619", "a J-name"),
-    ("rev 745", "a revolution"),
-    ("2003-02-27", "a date"),
+    ("Crab", gettext_lazy("a name")),
+    ("83.633 +22.0145", gettext_lazy("a position")),
+    ("17 45 40.0 -29 00 28", gettext_lazy("sexagesimal")),
+    ("gal 0 0", pgettext_lazy("coordinates", "Galactic")),
+    ("IGR J17544-2619", gettext_lazy("a J-name")),
+    ("rev 745", gettext_lazy("a revolution")),
+    ("2003-02-27", gettext_lazy("a date")),
 )
 _DAYS_PER_YEAR = 365.25
 _MJD_2000 = 51544.0
@@ -57,14 +60,23 @@ def mission_glance(release_number: int) -> dict[str, object]:
     windows = rows_of_release(ScienceWindow, release)
     span = windows.aggregate(first=Min("tstart_mjd_tt"), last=Max("tstop_mjd_tt"), good=Sum("good_isgri_s"))
     products = rows_of_release(Product, release)
+    sources, observations = rows_of_release(Source, release).count(), rows_of_release(Observation, release).count()
+    n_windows, n_products = windows.count(), products.count()
+    spectra = products.filter(kind="spectrum").count()
+    series = products.filter(kind="long_timeseries").count()
     return {
+        # Kept for readers of every language, hence lazy.
         "counts": (
-            ("/sources/", "sources", rows_of_release(Source, release).count()),
-            ("/observations/", "observations", rows_of_release(Observation, release).count()),
-            ("/observations/", "science windows", windows.count()),
-            ("/products/", "products", products.count()),
-            ("/products/?kind=spectrum", "spectra", products.filter(kind="spectrum").count()),
-            ("/products/?kind=long_timeseries", "all-mission series", products.filter(kind="long_timeseries").count()),
+            ("/sources/", ngettext_lazy("source", "sources", sources), sources),
+            ("/observations/", ngettext_lazy("observation", "observations", observations), observations),
+            ("/observations/", ngettext_lazy("science window", "science windows", n_windows), n_windows),
+            ("/products/", ngettext_lazy("product", "products", n_products), n_products),
+            ("/products/?kind=spectrum", ngettext_lazy("spectrum", "spectra", spectra), spectra),
+            (
+                "/products/?kind=long_timeseries",
+                ngettext_lazy("all-mission series", "all-mission series", series),
+                series,
+            ),
         ),
         "span": span,
         "years": windows_by_year(release),
@@ -93,7 +105,7 @@ def windows_by_year(release: Release) -> YearBars:
         .values("year")
         .annotate(real=Count("id", filter=Q(simulated=False)), made_up=Count("id", filter=Q(simulated=True)))
     )
-    return year_bars([(row["year"], row["real"], row["made_up"]) for row in rows], "pointings")
+    return year_bars([(row["year"], row["real"], row["made_up"]) for row in rows], gettext_lazy("pointings"))
 
 
 def coverage(request: HttpRequest) -> HttpResponse:
@@ -116,23 +128,24 @@ def status(request: HttpRequest) -> HttpResponse:
     """Try each part and say what was found."""
     release = current_release()
     parts = [
-        ("Database", "answers", True),
-        ("Release", release.name if release else "none published yet", release is not None),
+        (gettext("Database"), gettext("answers"), True),
+        (gettext("Release"), release.name if release else gettext("none published yet"), release is not None),
     ]
     try:
         version = current_map_version()
         parts.append(
-            (
-                "Sky maps",
-                f"{len(version.maps)} maps, version {version.name}" if version else "none",
-                version is not None,
-            )
+            (gettext("Sky maps"), _name_maps(version) if version else pgettext("sky maps", "none"), version is not None)
         )
     except ArchiveError as error:
-        parts.append(("Sky maps", str(error), False))
+        parts.append((gettext("Sky maps"), format_html('<span lang="en">{}</span>', error), False))
     files = rows_of_release(ProductFile, release).aggregate(count=Count("id"), size=Sum("size_bytes"))
     revolutions = rows_of_release(Revolution, release).count()
     return render(request, "archive/status.html", {"parts": parts, "files": files, "revolutions": revolutions})
+
+
+def _name_maps(version: MapVersion) -> str:
+    words = ngettext("%(count)d map, version %(name)s", "%(count)d maps, version %(name)s", len(version.maps))
+    return words % {"count": len(version.maps), "name": version.name}
 
 
 def releases(request: HttpRequest) -> HttpResponse:

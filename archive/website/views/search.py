@@ -18,20 +18,27 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     if not text:
         return redirect("home")
-    status = 200
+    status, refused = 200, False
     radius_value, unit = None, "deg"
     try:
         unit = read_choice(request.GET, "unit", ("deg", "arcmin"), "deg")
         radius_value = read_number(request.GET, "radius", 1e-6, 10800)
         answer = find_answer(parse_query(text), read_radius(radius_value, unit))
     except UsageError as error:
-        answer, status = Answer(sentence=str(error)), 400
+        answer, status, refused = Answer(sentence=str(error)), 400, True
     if answer.page:
         return redirect(answer.page)
     nothing = not (answer.sources or answer.observations or answer.windows or answer.products)
     if status == 200 and answer.sentence and nothing:
         status = 404
-    context = {"q": text[:400], "answer": answer, "nothing": nothing, "unit": unit, "radius": radius_value}
+    context = {
+        "q": text[:400],
+        "answer": answer,
+        "nothing": nothing,
+        "refused": refused,
+        "unit": unit,
+        "radius": radius_value,
+    }
     if answer.cone:
         context |= _cone_links(answer)
     return render(request, "archive/search.html", context, status=status)
