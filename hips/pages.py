@@ -49,6 +49,7 @@ BRIGHTEST_BY = (
     gettext_noop("by the rate, then the flux, in 3-10 keV"),
     gettext_noop("by the flux in 15-300 keV"),
     gettext_noop("by the fluence in 20-200 keV"),
+    gettext_noop("by the magnitude in V"),
 )
 
 

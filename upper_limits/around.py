@@ -53,7 +53,6 @@ class Picture:
     """One map: a PNG as a data URL, and what its darkest, middle and brightest colours mean."""
 
     name: str
-    title: str
     unit: str
     url: str
     bar: str
@@ -125,12 +124,12 @@ def draw_surroundings(
     limit = np.full(len(ipix), np.nan)
     limit[observed] = factor * bayesian_upper_limits(flux[observed], error[observed], confidence=options.confidence)
     pictures = [
-        _picture("limit", "Upper limit", unit, limit, logarithmic=True),
-        _picture("significance", "Significance", "σ", np.where(observed, flux / error, np.nan), symmetric=True),
+        _picture("limit", unit, limit, logarithmic=True),
+        _picture("significance", "σ", np.where(observed, flux / error, np.nan), symmetric=True),
     ]
     if band.has_exposure:
         seconds = totals.values[ipix, 2 * len(totals.bands) + number].astype(np.float64)
-        pictures.append(_picture("exposure", "Exposure", "ks", np.where(observed, seconds / 1e3, np.nan)))
+        pictures.append(_picture("exposure", "ks", np.where(observed, seconds / 1e3, np.nan)))
     marks = [(name, at_ra, at_dec, False) for name, at_ra, at_dec in sources]
     marks += [(f"{one.flux:.3g} {one.unit}", one.ra, one.dec, True) for one in bright]
     return Surroundings(
@@ -167,7 +166,7 @@ def _place_spots(wcs: WCS, marks: Sequence[tuple[str, float, float, bool]]) -> t
 
 
 def _picture(
-    name: str, title: str, unit: str, values: FloatArray, *, logarithmic: bool = False, symmetric: bool = False
+    name: str, unit: str, values: FloatArray, *, logarithmic: bool = False, symmetric: bool = False
 ) -> Picture:
     """Colour values between their 1st and 99th percentile; what was not observed is transparent."""
     shown = np.isfinite(values) & ((values > 0.0) | (not logarithmic))
@@ -184,7 +183,7 @@ def _picture(
     png = encode_png(index.reshape(SIDE_PIXELS, SIDE_PIXELS)[::-1], palette)
     bar = encode_png(np.tile(np.arange(1, 256, dtype=np.uint8), (2, 1)), palette)
     ticks = tuple(f"{back(low + span * part):.3g}" for part in (0.0, 0.5, 1.0))
-    return Picture(name, title, unit, _data_url(png), _data_url(bar), ticks)
+    return Picture(name, unit, _data_url(png), _data_url(bar), ticks)
 
 
 def _data_url(png: bytes) -> str:

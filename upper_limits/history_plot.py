@@ -17,7 +17,13 @@ _MOST_TICKS = 9
 
 @dataclass(frozen=True, slots=True)
 class EpochMark:
-    """One epoch: a bar from `x1` to `x2` at `y`; detections have an error bar, limits an arrow from `y` down."""
+    """One epoch: a bar from `x1` to `x2` at `y`; detections have an error bar, limits an arrow from `y` down.
+
+    Attributes
+    ----------
+    day : UTC on which it begins
+    value : flux with its error or limit with its sign, and the unit
+    """
 
     x1: float
     x2: float
@@ -26,7 +32,10 @@ class EpochMark:
     error_top: float
     error_bottom: float
     detection: bool
-    title: str
+    simulated: bool
+    epoch: str
+    day: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,6 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
         detection = rows["status"][index] == DETECTION
         value = flux if detection else value_of("upper_limit", index)
         what = f"{value:.4g} ± {error:.2g}" if detection else f"< {value:.4g}"
-        simulated = ", simulated" if rows["simulated"][index] else ""
         marks.append(
             EpochMark(
                 place_x(start),
@@ -100,7 +108,10 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
                 place_y(flux + error),
                 place_y(flux - error),
                 detection,
-                f"epoch {rows['epoch'][index]}, {utc_iso_from_mjd_tt(start)[:10]}: {what} {unit}{simulated}",
+                bool(rows["simulated"][index]),
+                str(rows["epoch"][index]),
+                utc_iso_from_mjd_tt(start)[:10],
+                f"{what} {unit}",
             )
         )
     return HistoryPlot(

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from archive.jobs import abort_job
@@ -14,6 +15,15 @@ from archive.tasks import nudge
 from upper_limits import list_services
 from upper_limits.api import read_body_targets
 from upper_limits.compatible_views import door, json_answer
+
+PHASES = {
+    Job.Phase.PENDING: gettext_lazy("pending"),
+    Job.Phase.QUEUED: gettext_lazy("queued"),
+    Job.Phase.EXECUTING: gettext_lazy("executing"),
+    Job.Phase.COMPLETED: gettext_lazy("completed"),
+    Job.Phase.ERROR: gettext_lazy("error"),
+    Job.Phase.ABORTED: gettext_lazy("aborted"),
+}
 
 
 @door
@@ -40,7 +50,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         found.refresh_from_db()
     facts = _describe(request, found)
     if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
-        return render(request, "upper_limits/job.html", {"section": "upper-limits", "job": facts})
+        context = {"section": "upper-limits", "job": facts, "phase": PHASES[Job.Phase(found.phase)]}
+        return render(request, "upper_limits/job.html", context)
     return json_answer(facts)
 
 

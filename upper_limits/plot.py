@@ -21,7 +21,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One band: a horizontal bar at `y` from `x1` to `x2`; an arrow down for a limit, an error bar for a detection."""
+    """One band: a horizontal bar at `y` from `x1` to `x2`; an arrow down for a limit, an error bar for a detection.
+
+    Attributes
+    ----------
+    band : instrument and edges in keV, as ``isgri 20-40``
+    value : flux with its error or limit with its sign, erg cm-2 s-1
+    """
 
     x1: float
     x2: float
@@ -30,7 +36,9 @@ class Mark:
     error_top: float
     error_bottom: float
     detection: bool
-    title: str
+    simulated: bool
+    band: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,6 @@ def _mark(rows: Columns, index: int, place_x: Callable[[float], float], place_y:
     flux, error = _number(rows, "flux_erg", index), _number(rows, "flux_error_erg", index)
     detection = rows["status"][index] == DETECTION
     value = _value(rows, index)
-    what = f"{value:.3g} ± {error:.2g}" if detection else f"< {value:.3g}"
-    simulated = ", simulated" if rows["simulated"][index] else ""
     return Mark(
         place_x(low),
         place_x(high),
@@ -98,7 +104,9 @@ def _mark(rows: Columns, index: int, place_x: Callable[[float], float], place_y:
         place_y(flux + error),
         place_y(flux - error),
         detection,
-        f"{rows['instrument'][index]} {rows['band'][index]} keV: {what} erg cm-2 s-1{simulated}",
+        bool(rows["simulated"][index]),
+        f"{rows['instrument'][index]} {rows['band'][index]}",
+        f"{value:.3g} ± {error:.2g}" if detection else f"< {value:.3g}",
     )
 
 

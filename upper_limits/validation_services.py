@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 from archive.errors import UnavailableError
 from upper_limits.services import find_store
@@ -23,6 +24,14 @@ from upper_limits.validation_plot import Axis, ValidationPlot, decades, plan_val
 FILE = "validation.json"
 MAPS = ((8, 0.8), (6, 1.83))
 """HEALPix order and FWHM (deg): pixels of 0.29 FWHM as nside 1024 has for 12 arcmin, and of half the FWHM."""
+
+
+# What `upper_limits.validation` says in English of published values.
+PUBLISHED = (
+    gettext_noop("4 years, Krivonos et al. 2007, A&A 475, 775 (abstract)"),
+    gettext_noop("7 years, Krivonos et al. 2010, A&A 523, A61 (abstract)"),
+    gettext_noop("5 sigma, 17-60 keV: 0.77 mCrab (T / Ms)^-1/2; from memory, not verified"),
+)
 
 
 def run_validation(report: Callable[[str], None] = lambda _: None) -> tuple[dict[str, Any], list[str]]:
@@ -77,7 +86,11 @@ def plan_plots(content: dict[str, Any]) -> list[ValidationPlot]:
     """Plots of the method page: intervals, depth against exposure, area against depth."""
     plots = [
         plan_validation(
-            ("Share of simulated limits that lie above the truth", "true flux, σ", "share"),
+            (
+                gettext("Share of simulated limits that lie above the truth"),
+                gettext("true flux, σ"),
+                gettext("share"),
+            ),
             (Axis(0.0, 6.0, (0, 1, 2, 3, 4, 5, 6)), Axis(0.88, 1.0, (0.9, 0.95, 1.0))),
             [
                 (
@@ -99,7 +112,8 @@ def plan_plots(content: dict[str, Any]) -> list[ValidationPlot]:
 
 
 def _name(one: dict[str, Any]) -> str:
-    return f"{one['instrument']} {one['band']} keV{', simulated' if one['simulated'] else ''}"
+    name = f"{one['instrument']} {one['band']} keV"
+    return gettext("%(name)s, simulated") % {"name": name} if one["simulated"] else name
 
 
 def _exposure_plot(bands: list[dict[str, Any]], unit: str) -> ValidationPlot | None:
@@ -114,10 +128,10 @@ def _exposure_plot(bands: list[dict[str, Any]], unit: str) -> ValidationPlot | N
     dots = []
     if unit.lower() == "mcrab":
         value, text = PUBLISHED_DEPTH
-        dots = [(t, value * t**-0.5, text) for t in (0.1, 1.0, 10.0) if min(times) / 3 < t < 3 * max(times)]
+        dots = [(t, value * t**-0.5, gettext(text)) for t in (0.1, 1.0, 10.0) if min(times) / 3 < t < 3 * max(times)]
     values = [s for _, points in curves for _, s in points] + [y for _, y, _ in dots]
     return plan_validation(
-        ("5 σ sensitivity, statistics only, against exposure", "exposure, Ms", unit),
+        (gettext("5 σ sensitivity, statistics only, against exposure"), gettext("exposure, Ms"), unit),
         (decades(times + [x for x, _, _ in dots]), decades(values)),
         curves,
         dots,
@@ -126,10 +140,14 @@ def _exposure_plot(bands: list[dict[str, Any]], unit: str) -> ValidationPlot | N
 
 def _area_plot(bands: list[dict[str, Any]], unit: str) -> ValidationPlot:
     curves = [(_name(one), list(zip(one["depth"], one["share"], strict=True))) for one in bands]
-    dots = [(flux, share, text) for share, flux, text in PUBLISHED_AREAS] if unit.lower() == "mcrab" else []
+    dots = [(flux, share, gettext(text)) for share, flux, text in PUBLISHED_AREAS] if unit.lower() == "mcrab" else []
     depths = [x for _, points in curves for x, _ in points] + [x for x, _, _ in dots]
     return plan_validation(
-        ("Share of the sky that is deeper than a flux, 5 σ with all factors", unit, "share of the sky"),
+        (
+            gettext("Share of the sky that is deeper than a flux, 5 σ with all factors"),
+            unit,
+            gettext("share of the sky"),
+        ),
         (decades(depths), Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))),
         curves,
         dots,

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -10,17 +11,19 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from django.views.decorators.http import require_GET
 
 from archive import selectors
 from archive.errors import ArchiveError, UnavailableError, UsageError
 from archive.faults import find_fault
 from archive.models import Source
+from archive.templatetags.archive_tags import sig
 from upper_limits import epoch_services, services, validation_services
-from upper_limits.around import SIDE_DEG, bright_around, draw_surroundings
+from upper_limits.around import SIDE_DEG, BrightSource, bright_around, draw_surroundings
 from upper_limits.flux import CRABS
 from upper_limits.history_plot import plan_history
-from upper_limits.limits import DETECTION, LIMIT, Options, plan_conversion
+from upper_limits.limits import BAD, DETECTION, LIMIT, OUTSIDE, Options, plan_conversion
 from upper_limits.params import PARAMETERS, EpochChoice, LimitRequest, read_request
 from upper_limits.plot import plan_plot
 from upper_limits.positions import Target
@@ -36,6 +39,24 @@ CONFIDENCES = (
 DEFAULT_CONFIDENCE = CONFIDENCES[-1][0]
 MAX_PAGE_POSITIONS = 20
 MAX_MARKED, MAX_BRIGHT = 60, 5
+EXAMPLE = "Crab · 83.633 22.014 · 05 34 31.9 +22 00 52 · gal 184.56 -5.78"
+# What answers say in English, for programs too, and the page in the language of its reader.
+STATUS_WORDS = {
+    LIMIT: gettext_lazy("limit"),
+    DETECTION: gettext_lazy("detection"),
+    OUTSIDE: gettext_lazy("outside coverage"),
+    BAD: gettext_lazy("bad position"),
+}
+PICTURE_TITLES = {
+    "limit": gettext_lazy("Upper limit"),
+    "significance": gettext_lazy("Significance"),
+    "exposure": gettext_lazy("Exposure"),
+}
+CRAB_SPECTRA = (
+    gettext_noop("10 E^-2.1 ph cm-2 s-1 keV-1 (as Krivonos et al. 2007)"),
+    gettext_noop("9.7 E^-2.1 ph cm-2 s-1 keV-1"),
+    gettext_noop("broken power law 2.07 / 2.24 at 100 keV, 6.6e-4 there (after SPI, values from memory)"),
+)
 SAME_SOURCE_DEG = 0.25
 """A bright peak in a map and a source of the catalogue this near to it are the same."""
 
@@ -54,7 +75,8 @@ def upper_limits(request: HttpRequest) -> HttpResponse:
     asked = {name.lower(): [value for value in values if value.strip()] for name, values in request.GET.lists()}
     shown_map = _first(asked, "map")
     asked = {name: values for name, values in asked.items() if values and name not in {"format", "map"}}
-    context: dict[str, object] = {"section": "upper-limits", "confidences": CONFIDENCES, "crabs": CRABS.values()}
+    context: dict[str, object] = {"section": "upper-limits", "confidences": CONFIDENCES, "example": EXAMPLE}
+    context["crabs"] = [(crab.name, gettext(crab.description)) for crab in CRABS.values()]
     status = 200
     try:
         store, notices = services.find_store(_first(asked, "version"))
@@ -84,7 +106,7 @@ def _result(request: HttpRequest, asked: dict[str, list[str]], shown_map: str) -
     found = services.answer(_shortened(limit_request))
     columns = next(services.iter_rows(found))
     width = len(columns["index"]) // len(found.targets)
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [_row(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
     groups = [
         {
             "target": target,
@@ -108,6 +130,7 @@ def _result(request: HttpRequest, asked: dict[str, list[str]], shown_map: str) -
         "around": _around(found, groups[0], shown_map) if len(groups) == 1 else None,
         "address": urlencode(sorted(asked.items()), doseq=True),
         "head": head,
+        "crab": gettext(limit_request.options.crab.description),
         "n_dropped": len(limit_request.targets) - len(found.targets),
         "has_detection": DETECTION in columns["status"],
         "has_limit": LIMIT in columns["status"],
@@ -121,6 +144,11 @@ def _result(request: HttpRequest, asked: dict[str, list[str]], shown_map: str) -
         "curl": f"curl {shlex.quote(api)}",
         "python": python_snippet(api, limit_request.options, bands),
     }
+
+
+def _row(values: dict[str, object]) -> dict[str, object]:
+    """One row of the table with its status in the language of the page."""
+    return values | {"status_words": STATUS_WORDS[str(values["status"])], "unseen": values["status"] == OUTSIDE}
 
 
 def _history(asked: dict[str, list[str]], limit_request: LimitRequest, target: Target) -> dict[str, object] | None:
@@ -137,7 +165,11 @@ def _history(asked: dict[str, list[str]], limit_request: LimitRequest, target: T
         return None
     rows = next(epoch_services.iter_epoch_rows(found))
     bands = [
-        {"plot": plan_history(rows, str(mean["instrument"]), str(mean["band"])), "mean": mean}
+        {
+            "plot": plan_history(rows, str(mean["instrument"]), str(mean["band"])),
+            "mean": mean,
+            "limit": _write_limit(mean),
+        }
         for mean in epoch_services.combined_rows(found)
         if mean["epoch_count"]
     ]
@@ -147,6 +179,13 @@ def _history(asked: dict[str, list[str]], limit_request: LimitRequest, target: T
     place = {"ra": [f"{target.ra:.7f}"], "dec": [f"{target.dec:.7f}"], "history": ["1"]}
     query = urlencode(sorted({**kept, **place}.items()), doseq=True)
     return {"bands": bands, "notices": found.notices, "api": f"{reverse('upper-limits-api')}?{query}"}
+
+
+def _write_limit(mean: Mapping[str, object]) -> str:
+    """Limit of the mean in the unit of the map, and in mCrab where that is another."""
+    limit, mcrab = (float(str(mean[name])) for name in ("upper_limit", "upper_limit_mcrab"))
+    text = f"{sig(limit)} {mean['unit']}"
+    return text if math.isnan(mcrab) or mean["unit"] == "mCrab" else f"{text} = {sig(mcrab)} mCrab"
 
 
 def _around(found: services.Answer, group: dict[str, Any], shown_map: str) -> dict[str, object] | None:
@@ -171,10 +210,10 @@ def _around(found: services.Answer, group: dict[str, Any], shown_map: str) -> di
     drawn = draw_surroundings(
         totals, number, (target.ra, target.dec), found.request.options, known_sources, bright[:MAX_MARKED]
     )
-    named = [{"source": one, "name": _name_at(one.ra, one.dec)} for one in bright[:MAX_BRIGHT]]
     return {
         "drawn": drawn,
-        "bright": named,
+        "pictures": [(picture, PICTURE_TITLES[picture.name]) for picture in drawn.pictures] if drawn else [],
+        "bright": [_tell_bright(one) for one in bright[:MAX_BRIGHT]],
         "more_bright": max(0, len(bright) - MAX_BRIGHT),
         "row": row,
         "choices": [
@@ -185,6 +224,19 @@ def _around(found: services.Answer, group: dict[str, Any], shown_map: str) -> di
             }
             for one, (t, n, _) in seen.items()
         ],
+    }
+
+
+def _tell_bright(one: BrightSource) -> str:
+    name = _name_at(one.ra, one.dec) or gettext("a source at %(ra)s° %(dec)s°") % {
+        "ra": f"{one.ra:.2f}",
+        "dec": f"{one.dec:.2f}",
+    }
+    return gettext("%(name)s (%(flux)s %(unit)s, %(separation)s° away)") % {
+        "name": name,
+        "flux": sig(one.flux, 3),
+        "unit": one.unit,
+        "separation": f"{one.separation_deg:.1f}",
     }
 
 

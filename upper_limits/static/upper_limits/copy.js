@@ -1,3 +1,5 @@
+import { gettext } from "../archive/words.js";
+
 // Buttons that copy the text of another element; without JavaScript they stay hidden and the text can be selected.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
@@ -5,10 +7,10 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     const text = document.getElementById(button.dataset.copy).textContent;
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "copied";
+      button.textContent = gettext("copied");
     } catch {
-      button.textContent = "select the text and copy it";
+      button.textContent = gettext("select the text and copy it");
     }
-    setTimeout(() => { button.textContent = "copy"; }, 2000);
+    setTimeout(() => { button.textContent = gettext("copy"); }, 2000);
   });
 }
