@@ -7,8 +7,8 @@ from rest_framework.response import Response
 
 from archive.api import schemas
 from archive.api.schemas import answers
-from archive.website.searches import count_search, read_search
-from archive.website.table_sql import as_adql, read_page
+from archive.website.searches import count_search, find_page, read_search
+from archive.website.table_sql import as_adql
 
 
 @extend_schema(
@@ -20,7 +20,7 @@ from archive.website.table_sql import as_adql, read_page
 def table(request: Request, name: str) -> Response:
     """Answer a search of one table."""
     search, published, query = read_search(name, request.query_params)
-    counts, page = count_search(search, query), read_page(query, search.key)
+    counts, page = count_search(search, query), find_page(search, query)
     columns = {column.name: column for column in published.columns}
     return Response(
         {

@@ -4,6 +4,7 @@ A release never changes, so the cube of a table is counted once, by the schedule
 kept in the database for every process; the counts are exact.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from archive.models import FacetCube, Release
-from archive.website.table_query import Filter, OneOf
+from archive.website.table_query import Filter, Match, OneOf
 
 MAX_CELLS = 20_000
 """A table with more combinations than this is counted search by search."""
@@ -69,15 +70,49 @@ def _count(number: int, table: str, facets: tuple[str, ...]) -> tuple[Cell, ...]
 def count_cube(
     release: Release, table: str, facets: tuple[str, ...], filters: Sequence[Filter]
 ) -> tuple[int, dict[str, list[tuple[Value, int]]]] | None:
-    """Count rows and facet values under filters that are all facets; None when the cube cannot say it.
+    """Count rows and facet values under filters; None when no cube can say it.
 
-    A facet that filters is counted without its own filter, so that its other values stay on offer.
+    The filters must all be facets, but for one that looks into a text whose cube has been counted. A facet that filters
+    is counted without its own filter, so that its other values stay on offer.
     """
     chosen = {condition.column: set(condition.values) for condition in filters if isinstance(condition, OneOf)}
-    if len(chosen) < len(filters) or not set(chosen) <= set(facets):
+    others = [condition for condition in filters if not isinstance(condition, OneOf)]
+    if not set(chosen) <= set(facets) or len(others) > 1:
         return None
+    for condition in others:
+        texts = find_texts(release, table, facets, condition) if isinstance(condition, Match) else None
+        if texts is None:
+            return None
+        facets = (*facets, condition.column)
+        chosen[condition.column] = set(texts)
     cells = read_cube(release, table, facets)
-    return None if cells is None else sum_cells(cells, facets, chosen)
+    if cells is None:
+        return None
+    total, values = sum_cells(cells, facets, chosen)
+    for condition in others:
+        del values[condition.column]
+    return total, values
+
+
+def find_texts(release: Release, table: str, facets: tuple[str, ...], match: Match) -> list[str] | None:
+    """Return the values of a column that match a pattern, out of its cube; None when that has not been counted.
+
+    PostgreSQL compares them as it compares the rows of the table.
+    """
+    statement = """SELECT ARRAY(SELECT DISTINCT cell ->> %(place)s FROM jsonb_array_elements(counts) AS cell
+        WHERE cell ->> %(place)s ILIKE %(pattern)s) FROM archive_facetcube
+        WHERE release_id = %(release)s AND table_name = %(table)s AND facets = %(facets)s::jsonb"""
+    values = {
+        "place": len(facets),
+        "pattern": match.pattern,
+        "release": release.number,
+        "table": table,
+        "facets": json.dumps([*facets, match.column]),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def sum_cells(

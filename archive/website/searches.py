@@ -1,7 +1,7 @@
 """The tables that have a search: their keys and facets, and how a search is read from a query string."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from django.http import QueryDict
@@ -10,22 +10,28 @@ from django.utils.translation import gettext_noop
 from archive.errors import NotFoundError, UsageError
 from archive.published import Table, load_tables
 from archive.selectors import current_release, resolve_name
-from archive.website.facet_cubes import SOURCE_FACETS, count_cube, read_cube
+from archive.website.facet_cubes import SOURCE_FACETS, count_cube, find_texts, read_cube
 from archive.website.query import NameQuery, PositionQuery, parse_query
 from archive.website.request_values import Cone, read_number, read_text
-from archive.website.table_query import TableQuery, read_table_query
-from archive.website.table_sql import Counts, make_facet, read_counts
+from archive.website.table_query import Match, OneOf, TableQuery, read_table_query
+from archive.website.table_sql import Counts, TablePage, make_facet, read_counts, read_page
 
 DEFAULT_RADIUS_DEG = 1.0
+MAX_TEXTS = 500
+"""More texts than these are looked for by their pattern, row by row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a table is searched: columns that make its key, columns that are facets."""
+    """How a table is searched: columns that make its key, columns that are facets.
+
+    `texts` are columns with far fewer values than rows: a search for a part of such a text is answered from counts.
+    """
 
     key: tuple[str, ...]
     facets: tuple[str, ...]
     group: str = gettext_noop("Archive")
+    texts: tuple[str, ...] = ()
 
 
 def _catalogue(key: str, *facets: str) -> Search:
@@ -36,7 +42,9 @@ SEARCHES: Mapping[str, Search] = MappingProxyType(
     {
         "integral.observations": Search(("obs_id",), ("obs_type", "simulated", "release")),
         "integral.science_windows": Search(("scw_id",), ("kind", "obs_type", "simulated", "release")),
-        "integral.products": Search(("product_id",), ("kind", "instrument", "band", "simulated", "release")),
+        "integral.products": Search(
+            ("product_id",), ("kind", "instrument", "band", "simulated", "release"), texts=("title", "target_name")
+        ),
         "integral.product_files": Search(("product_id", "file_name"), ("role", "media_type", "simulated")),
         "integral.sources": Search(("source_id",), ("isdc_class", "simulated", "release")),
         "integral.source_names": Search(("source_id", "normalized_name"), ("is_main", "simulated")),
@@ -82,11 +90,31 @@ def count_search(search: Search, query: TableQuery) -> Counts:
     return read_counts(stamp, query.table, query.filters, query.cone, search.facets)
 
 
+def find_page(search: Search, query: TableQuery) -> TablePage:
+    """Read a page of a search; a part of a text becomes the few texts that hold it, for which there may be an index.
+
+    Raises
+    ------
+    UsageError
+        If the page mark was not made for this order.
+    """
+    release = current_release()
+    filters = list(query.filters)
+    for place, condition in enumerate(filters):
+        if release is not None and isinstance(condition, Match) and condition.column in search.texts:
+            texts = find_texts(release, query.table, search.facets, condition)
+            if texts is not None and len(texts) <= MAX_TEXTS:
+                filters[place] = OneOf(condition.column, tuple(texts))
+    return read_page(replace(query, filters=tuple(filters)), search.key)
+
+
 def count_cubes() -> None:
     """Count what the search pages of the current release will show, where nobody has yet."""
     if release := current_release():
         for name, search in SEARCHES.items():
             read_cube(release, name, search.facets)
+            for text in search.texts:
+                read_cube(release, name, (*search.facets, text))
         read_cube(release, "integral.products", ("source_id",))
         read_cube(release, "integral.products", SOURCE_FACETS)
 

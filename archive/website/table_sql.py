@@ -196,7 +196,7 @@ def _condition(condition: Filter) -> Iterable[sql.Composed]:
             parts = [sql.SQL("{} IN ({})").format(column, sql.SQL(", ").join(known))] if known else []
             if None in values:
                 parts.append(sql.SQL("{} IS NULL").format(column))
-            yield sql.SQL("({})").format(sql.SQL(" OR ").join(parts))
+            yield sql.SQL("({})").format(sql.SQL(" OR ").join(parts) if parts else sql.SQL("FALSE"))
 
 
 def _cone(cone: Cone) -> Iterable[sql.Composable]:

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from archive.published import Column, Table, load_tables
 from archive.website import adql
 from archive.website.request_values import read_text
-from archive.website.searches import DEFAULT_RADIUS_DEG, SEARCHES, Search, count_search, read_search
+from archive.website.searches import DEFAULT_RADIUS_DEG, SEARCHES, Search, count_search, find_page, read_search
 from archive.website.table_query import IDS, NUMBERS, Match, OneOf, Span, TableQuery
-from archive.website.table_sql import Counts, Facet, as_adql, read_page
+from archive.website.table_sql import Counts, Facet, as_adql
 
 _PAGES = MappingProxyType(
     {
@@ -90,7 +90,7 @@ def table_search(request: HttpRequest, name: str) -> HttpResponse:
     """Search one table."""
     search, table, query = read_search(name, request.GET)
     near, radius = read_text(request.GET, "near", 200), query.cone.radius_deg if query.cone else DEFAULT_RADIUS_DEG
-    counts, page = count_search(search, query), read_page(query, search.key)
+    counts, page = count_search(search, query), find_page(search, query)
     columns = {column.name: column for column in table.columns}
     text = as_adql(query, table)
     context = {

@@ -3,10 +3,11 @@
 import pytest
 from django.db import connection
 from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
 
 from archive import models, selectors
 from archive.website import facet_cubes, source_products
-from archive.website.searches import SEARCHES, count_cubes, read_search
+from archive.website.searches import SEARCHES, count_cubes, count_search, find_page, read_search
 from archive.website.table_sql import read_counts
 from tests.support.web_archive import CRAB
 
@@ -33,11 +34,37 @@ def test_a_cube_counts_what_the_database_counts(archive, asked):
 
 def test_cubes_are_counted_once_and_kept(archive, django_assert_num_queries):
     count_cubes()
-    assert models.FacetCube.objects.count() == len(SEARCHES) + 2  # and two of products by source
+    assert models.FacetCube.objects.count() == len(SEARCHES) + 4  # and of products two by source, two with a text
     facet_cubes._read_cube.cache_clear()
     release = selectors.current_release()
     with django_assert_num_queries(1):
         facet_cubes.read_cube(release, "integral.products", SEARCHES["integral.products"].facets)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["title=CR_B", "title=no+such", "target_name=crab&kind=spectrum", "title=%25s%25e&simulated=true&sort=-kind"],
+)
+def test_a_part_of_a_text_is_found_by_counts_as_by_reading(archive, asked):
+    search, _, query = read_search("integral.products", QueryDict(asked))
+    release = selectors.current_release()
+    read = find_page(search, query)
+    counted = read_counts(object(), query.table, query.filters, None, search.facets)
+    assert facet_cubes.count_cube(release, query.table, search.facets, query.filters) is None  # nothing is counted yet
+    count_cubes()
+    total, values = facet_cubes.count_cube(release, query.table, search.facets, query.filters)
+    assert total == counted.total == len(read.rows)
+    assert {name: dict(found) for name, found in values.items()} == {f.column: dict(f.counts) for f in counted.facets}
+    with CaptureQueriesContext(connection) as captured:
+        assert find_page(search, query) == read
+    assert "ILIKE" not in captured.captured_queries[-1]["sql"]
+
+
+def test_parts_of_two_texts_are_read(archive):
+    count_cubes()
+    search, _, query = read_search("integral.products", QueryDict("title=crab&target_name=crab"))
+    assert facet_cubes.count_cube(selectors.current_release(), query.table, search.facets, query.filters) is None
+    assert count_search(search, query).total == len(find_page(search, query).rows) > 0
 
 
 def test_a_cube_of_another_release_is_not_kept(archive):
