@@ -210,6 +210,31 @@ TABLE = record(
     }
 )
 
+_ENDS: dict[str, JsonSchema] = {"tstart_mjd_tt": NUMBER, "tstop_mjd_tt": NUMBER}
+TIMELINE = record(
+    {
+        **_ENDS,
+        "unit": described(TEXT, "what a slice is: a bin of days, a revolution or a science window"),
+        "instruments": many(TEXT),
+        "slices": many(
+            record(
+                {
+                    "label": TEXT,
+                    **_ENDS,
+                    "science_windows": described(NUMBER, "a revolution counts evenly along its length in bins"),
+                    "good_s": described({"type": "object", "additionalProperties": dict(NUMBER)}, "by instrument, s"),
+                    "simulated": YES_NO,
+                }
+            )
+        ),
+        "slices_left_out": described(WHOLE, "science windows beyond those that one answer lists"),
+        "gaps": described(many(record(_ENDS)), "no pointing for more than a day"),
+        "radiation_belts": described(many(record(_ENDS)), "for spans below 200 days"),
+    }
+)
+USAGE_COUNTS = ("requests", "refused", "failed", "size_bytes")
+USAGE = record({"months": many(record({"month": TEXT, "service": TEXT, **dict.fromkeys(USAGE_COUNTS, WHOLE)}))})
+
 
 def _query(name: str, description: str, kind: OpenApiTypes = OpenApiTypes.STR) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description)
@@ -235,6 +260,10 @@ UNFOLDED_PARAMETERS = [
 ]
 LIGHT_CURVE_PARAMETERS = [_query("bin_d", "average in bins of so many days", OpenApiTypes.NUMBER)]
 RESOLVE_PARAMETERS = [_query("name", "a name, or a position in any notation")]
+TIMELINE_PARAMETERS = [
+    _query("from", "start: UTC date or time, MJD, IJD, rev 46, or a science window; absent = start of the mission"),
+    _query("to", "end, in the same notations; absent = end of the mission"),
+]
 TABLE_PARAMETERS = [
     _query("near", "a name or a position"),
     _query("radius", "deg around it", OpenApiTypes.NUMBER),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.api import documentation, tables, views
+from archive.api import documentation, mission, tables, views
 
 urlpatterns = [
     path("", views.root, name="api-root"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("docs", documentation.page, name="api-docs"),
     path("tables/<str:name>", tables.table, name="api-table"),
     path("resolve", views.resolve, name="api-resolve"),
+    path("timeline", mission.timeline, name="api-timeline"),
+    path("usage", mission.usage, name="api-usage"),
     path("sources", views.sources, name="api-sources"),
     path("sources/<str:source_id>", views.source, name="api-source"),
     path("products/<str:product_id>", views.product, name="api-product"),

@@ -8,17 +8,19 @@ from django.http import HttpRequest
 
 from archive.models import Delivery
 from archive.selectors import current_release
+from archive.website.api_calls import api_call
 from archive.website.basket import read_ids
 
 
 def archive_context(request: HttpRequest) -> dict[str, object]:
-    """Give templates `release`, `has_simulated`, `public_url`, `basket_count` and `signup_open`."""
+    """Give templates `release`, `has_simulated`, `public_url`, `basket_count`, `api_call` and `signup_open`."""
     release = current_release()
     return {
         "release": release,
         "has_simulated": bool(release and _has_simulated(release.number, release.published_at)),
         "public_url": settings.PUBLIC_URL,
         "basket_count": len(read_ids(request)),
+        "api_call": api_call(request),
         "signup_open": settings.SIGNUP_OPEN,
     }
 

@@ -44,10 +44,10 @@ def page_language(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
         for_programs = request.path_info.startswith(_FOR_PROGRAMS)
         language = settings.LANGUAGE_CODE if for_programs else translation.get_language_from_request(request)
         with translation.override(language):
-            request.LANGUAGE_CODE = language
+            request.LANGUAGE_CODE = language  # pyright: ignore[reportAttributeAccessIssue] - Django documents it
             response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html") and not for_programs:
-            patch_vary_headers(response, ("Accept-Language", "Cookie"))
+            patch_vary_headers(response, ["Accept-Language", "Cookie"])  # pyright: ignore[reportArgumentType] - any sequence
             response.setdefault("Content-Language", language)
         return response
 

@@ -1,9 +1,13 @@
 """The JSON API gives the numbers that the pages draw."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 
 from archive import models, services
+from tests.support.tap_worker import closed_pools  # noqa: F401 - a fixture
 from tests.support.web_archive import CRAB, SERIES, SOURCE_COUNT, SPECTRUM
 
 
@@ -119,7 +123,18 @@ def test_products_of_a_source_come_page_by_page(archive, client):
         page = document["next_page"]
     assert len(found) == len(set(found)) == 27
     # None of the new ones has a file: the page draws what can be drawn and shows no error.
-    html = client.get(f"/sources/{CRAB}").content.decode()
-    assert f"/api/v1/products/{SPECTRUM}/spectrum" in html
-    assert "/api/v1/products/p001/spectrum" not in html
+    page = client.get(f"/sources/{CRAB}").content.decode()
+    assert f"/api/v1/products/{SPECTRUM}/spectrum" in page
+    assert "/api/v1/products/p001/spectrum" not in page
     assert "no science file" in client.get("/products/p001").content.decode()
+
+
+def test_every_page_links_a_call_that_answers(text, client):
+    from tests.integration.website.test_pages import PAGES
+
+    for address in {*PAGES, "/timeline", "/irem", "/usage", "/deliveries/", "/tables/"}:
+        if address in {"/about", "/sky"}:  # words alone; the cut-out of the map is linked beside it
+            continue
+        found = re.search(r'<link rel="alternate" href="([^"]+)">', text(address))
+        assert found, address
+        assert client.get(html.unescape(found[1])).status_code in {200, 303}, (address, found[1])

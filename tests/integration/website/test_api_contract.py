@@ -17,6 +17,8 @@ CALLS = {
     "/api/v1/products/{product_id}": (f"/api/v1/products/{SPECTRUM}", 200),
     "/api/v1/products/{product_id}/light-curve": (f"/api/v1/products/{SERIES}/light-curve?bin_d=5", 200),
     "/api/v1/products/{product_id}/spectrum": (f"/api/v1/products/{SPECTRUM}/spectrum", 200),
+    "/api/v1/timeline": ("/api/v1/timeline?from=2003-01-01&to=2004-01-01", 200),
+    "/api/v1/usage": ("/api/v1/usage", 200),
     "/api/v1/resolve": ("/api/v1/resolve?name=Crab", 200),
     "/api/v1/tables/{name}": ("/api/v1/tables/integral.sources?near=Crab&radius=20&simulated=false&size=10", 200),
 }
@@ -25,6 +27,7 @@ REFUSED = {
     "/api/v1/sources/{source_id}": ("/api/v1/sources/none", 404),
     "/api/v1/tables/{name}": ("/api/v1/tables/integral.sources?evil=1", 400),
     "/api/v1/resolve": ("/api/v1/resolve?name=Planet+X", 404),
+    "/api/v1/timeline": ("/api/v1/timeline?from=2004-01-01&to=2003-01-01", 400),
 }
 
 
