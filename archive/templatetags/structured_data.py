@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import override
 
 from archive.api.points import product_files
 from archive.identifiers import publisher_did
@@ -16,25 +17,35 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def structured_data(context: Any) -> SafeString:
-    """Write JSON-LD for the page of a product, a source or the releases, and for the home page; else nothing."""
+    """Write JSON-LD for the page of a product, a source or the releases, and for the home page; else nothing.
+
+    It is in English for everyone: search engines know one address of a page.
+    """
+    with override("en"):
+        document = _describe(context)
+    if document is None:
+        return SafeString("")
+    # write_json has escaped what could end the element; browsers do not run a script of this type.
+    return mark_safe(f'<script type="application/ld+json">{data.write_json(document)}</script>')  # noqa: S308
+
+
+def _describe(context: Any) -> data.Json | None:
     url, release = settings.PUBLIC_URL, context.get("release")
     current = release if isinstance(release, Release) else None
     match context.get("product"), context.get("source"), _page_of(context):
         case Product() as product, _, _:
             did = publisher_did(settings.IVO_AUTHORITY, "integral", product.product_id)
-            document = data.product_dataset(product, product_files(product.product_id), did, url, current)
+            return data.product_dataset(product, product_files(product.product_id), did, url, current)
         case _, Source() as source, _:
-            document = data.source_dataset(source, url, current)
+            return data.source_dataset(source, url, current)
         case _, _, ("release", str(name)) if shown := Release.objects.filter(name=name).first():
-            document = data.release_dataset(shown, url)
+            return data.release_dataset(shown, url)
         case _, _, ("releases", _) if current is not None:
-            document = data.release_dataset(current, url)
+            return data.release_dataset(current, url)
         case _, _, ("home", _):
-            document = data.catalog(url, current)
+            return data.catalog(url, current)
         case _:
-            return SafeString("")
-    # write_json has escaped what could end the element; browsers do not run a script of this type.
-    return mark_safe(f'<script type="application/ld+json">{data.write_json(document)}</script>')  # noqa: S308
+            return None
 
 
 def _page_of(context: Any) -> tuple[str, str | None]:

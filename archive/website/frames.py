@@ -14,6 +14,7 @@ from astropy.coordinates import (
     Galactic,
     UnitSphericalRepresentation,
 )
+from django.utils.translation import pgettext
 from numpy.typing import ArrayLike, NDArray
 
 from archive.templatetags.archive_tags import dms, hms
@@ -38,8 +39,8 @@ def in_all_frames(ra: float, dec: float) -> tuple[FramePosition, ...]:
     return (
         FramePosition("ICRS", _write(ra, dec), f"{hms(ra)} {dms(dec)}"),
         FramePosition("FK5 J2000", _write(*fk5), f"{hms(fk5[0])} {dms(fk5[1])}"),
-        FramePosition("Galactic", _write(*galactic)),
-        FramePosition("Ecliptic J2000", _write(*ecliptic)),
+        FramePosition(pgettext("frame of coordinates", "Galactic"), _write(*galactic)),
+        FramePosition(pgettext("frame of coordinates", "Ecliptic J2000"), _write(*ecliptic)),
     )
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, F, QuerySet
+from django.utils.translation import gettext
 
 from archive.api.points import SERIES_KINDS
 from archive.models import Product, ProductFile
@@ -35,7 +36,7 @@ class KindCount:
     @property
     def label(self) -> str:
         """The kind in words."""
-        return Product.Kind(self.kind).label
+        return str(Product.Kind(self.kind).label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +214,25 @@ def series_groups(products: Iterable[Product]) -> list[SeriesGroup]:
     for product in products:
         place = SERIES_KINDS.index(Product.Kind(product.kind))
         groups.setdefault((place, product.instrument, product.obs_id), []).append(product)
-    words = {0: "all-mission series", 1: "short series", 2: "light curve"}
     return [
         SeriesGroup(
-            f"{instrument_title(instrument)} {words[kind]}{f', observation {obs_id}' if obs_id else ''}",
+            _series_title(kind, instrument_title(instrument), obs_id),
             tuple(sorted(found, key=lambda p: (p.energy_min_kev or 0.0, p.product_id))[:MAX_CURVES]),
             any(p.simulated for p in found),
         )
         for (kind, instrument, obs_id), found in sorted(groups.items())
     ]
+
+
+def _series_title(place: int, instrument: str, obs_id: str) -> str:
+    """Name light curves of one place in `SERIES_KINDS`."""
+    words = (
+        gettext("%(instrument)s all-mission series"),
+        gettext("%(instrument)s short series"),
+        gettext("%(instrument)s light curve"),
+    )
+    title = words[place] % {"instrument": instrument}
+    return gettext("%(title)s, observation %(id)s") % {"title": title, "id": obs_id} if obs_id else title
 
 
 def instrument_title(instrument: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from astropy.io import fits
+from django.utils.translation import gettext, ngettext
 
 from archive.formats import FormatError, open_fits
 from archive.identifiers import publisher_did
@@ -63,7 +64,7 @@ def read_workflow(product: Product, files: Sequence[ProductFile], url: str) -> W
 def read_workflows(
     products: Sequence[Product], files: Mapping[str, Sequence[ProductFile]], url: str
 ) -> dict[str, Workflow]:
-    """Collect what is known of the making of products, with two queries for all of them."""
+    """Collect what is known of the making of products in the words of the page, with two queries for all of them."""
     windows = {str(p.metadata.get("scw_id") or "") for p in products} - {""}
     windows |= {_window_in(name) for p in products for name in _named_inputs(p)} - {""}
     observations = {p.obs_id for p in products} - {""}
@@ -97,9 +98,10 @@ def _inputs(product: Product, observations: set[str], windows: set[str]) -> list
     found = []
     if product.obs_id:
         link = f"/observations/{product.obs_id}" if product.obs_id in observations else ""
-        found.append(Input(f"observation {product.obs_id}", link))
+        found.append(Input(gettext("observation %(id)s") % {"id": product.obs_id}, link))
     if scw_id := str(product.metadata.get("scw_id") or ""):
-        found.append(Input(f"science window {scw_id}", f"/scw/{scw_id}" if scw_id in windows else ""))
+        label = gettext("science window %(id)s") % {"id": scw_id}
+        found.append(Input(label, f"/scw/{scw_id}" if scw_id in windows else ""))
     for name in _named_inputs(product)[:MAX_INPUTS]:
         scw_id = _window_in(name)
         found.append(Input(name, f"/scw/{scw_id}" if scw_id in windows else ""))
@@ -112,46 +114,67 @@ def _parameters(product: Product) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     bands = facts.get("bands_kev")
     if isinstance(bands, list) and bands and facts.get("quantity") != "magnitude":
-        rows.append(("energy bands", ", ".join(f"{float(low):.4g}–{float(high):.4g} keV" for low, high in bands[:12])))
+        rows.append(
+            (gettext("energy bands"), ", ".join(f"{float(low):.4g}–{float(high):.4g} keV" for low, high in bands[:12]))
+        )
     elif (
         product.energy_min_kev is not None
         and product.energy_max_kev is not None
         and facts.get("quantity") != "magnitude"
     ):
-        rows.append(("energy band", f"{product.energy_min_kev:.4g}–{product.energy_max_kev:.4g} keV"))
+        rows.append((gettext("energy band"), f"{product.energy_min_kev:.4g}–{product.energy_max_kev:.4g} keV"))
     if isinstance(step := facts.get("time_resolution_s"), int | float) and step > 0:
-        rows.append(("time bin", f"{step:.6g} s"))
+        rows.append((gettext("time bin"), f"{step:.6g} s"))
     if product.exposure_s is not None:
-        rows.append(("exposure", f"{product.exposure_s:.6g} s"))
-    if places := {"LOCAL": "the spacecraft", "SOLARSYSTEM": "the solar system's barycentre"}.get(
-        str(facts.get("timeref"))
-    ):
-        rows.append(("times hold at", places))
+        rows.append((gettext("exposure"), f"{product.exposure_s:.6g} s"))
+    places = {"LOCAL": gettext("the spacecraft"), "SOLARSYSTEM": gettext("the solar system's barycentre")}
+    if place := places.get(str(facts.get("timeref"))):
+        rows.append((gettext("times hold at"), place))
     if isinstance(planes := facts.get("planes"), list):
-        rows.append(("planes", ", ".join(f"{p['quantity']} ({p['unit'] or 'no unit'})" for p in planes)))
+        no_unit = gettext("no unit")
+        rows.append((gettext("planes"), ", ".join(f"{p['quantity']} ({p['unit'] or no_unit})" for p in planes)))
     if isinstance(shape := facts.get("shape_pixels"), list):
-        rows.append(("pixels", " × ".join(map(str, shape))))
-    for name, unit in (("good_channels", ""), ("rate_unit", "")):
+        rows.append((gettext("pixels"), " × ".join(map(str, shape))))
+    for name, words in (("good_channels", gettext("good channels")), ("rate_unit", gettext("rate unit"))):
         if facts.get(name):
-            rows.append((name.replace("_", " "), f"{facts[name]}{unit}"))
+            rows.append((words, str(facts[name])))
     return rows
 
 
 @dataclass(frozen=True, slots=True)
 class FileNotes:
-    """What the headers of a file say of its making; `note` says what was left out, or why there is nothing."""
+    """What the headers of a file say of its making, how much of it was left out, and what stood in the way."""
 
     cards: tuple[Card, ...] = ()
     history: tuple[str, ...] = ()
-    note: str = ""
+    more_cards: int = 0
+    more_history: int = 0
+    problem: str = ""
+    too_large: bool = False
+
+    @property
+    def note(self) -> str:
+        """What was left out, or why there is nothing, in the language of the page (notes are kept, words are not)."""
+        if self.too_large:
+            limit = MAX_NOTED_BYTES // 1_000_000
+            return gettext("The headers of files above %(limit)d MB are not read for this page.") % {"limit": limit}
+        if self.problem:
+            return gettext("The headers of the file could not be read: %(problem)s") % {"problem": self.problem}
+        cards = ngettext("%(count)d keyword", "%(count)d keywords", self.more_cards) % {"count": self.more_cards}
+        history = ngettext("%(count)d line of history", "%(count)d lines of history", self.more_history) % {
+            "count": self.more_history
+        }
+        if self.more_cards and self.more_history:
+            both = {"keywords": cards, "lines": history}
+            return gettext("%(keywords)s and %(lines)s more are in the file.") % both
+        left = cards if self.more_cards else history if self.more_history else ""
+        return gettext("%(what)s more are in the file.") % {"what": left} if left else ""
 
 
 def read_notes(file: ProductFile) -> FileNotes:
     """Read the keywords of a stored FITS file that say how it was made, and its HISTORY."""
     if file.size_bytes > MAX_NOTED_BYTES:
-        return FileNotes(
-            note=f"The headers of files above {MAX_NOTED_BYTES // 1_000_000} MB are not read for this page."
-        )
+        return FileNotes(too_large=True)
     return _read_notes(file.sha256)
 
 
@@ -162,7 +185,7 @@ def _read_notes(sha256: str) -> FileNotes:
             headers = [(str(hdu.name or place), hdu.header) for place, hdu in enumerate(file.hdus)]
             return _notes_of(headers)
     except (FormatError, OSError) as error:
-        return FileNotes(note=f"The headers of the file could not be read: {error}")
+        return FileNotes(problem=str(error))
 
 
 def _notes_of(headers: Sequence[tuple[str, fits.Header]]) -> FileNotes:
@@ -176,16 +199,18 @@ def _notes_of(headers: Sequence[tuple[str, fits.Header]]) -> FileNotes:
             elif _MAKER.fullmatch(card.keyword) and value:
                 cards.setdefault((card.keyword, value), Card(name, card.keyword, value, str(card.comment)))
     lines = tuple(dict.fromkeys(history))
-    left = [f"{len(cards) - MAX_CARDS} keywords"] if len(cards) > MAX_CARDS else []
-    left += [f"{len(lines) - MAX_HISTORY} lines of history"] if len(lines) > MAX_HISTORY else []
-    note = f"{' and '.join(left)} more are in the file." if left else ""
-    return FileNotes(tuple(cards.values())[:MAX_CARDS], lines[:MAX_HISTORY], note)
+    return FileNotes(
+        tuple(cards.values())[:MAX_CARDS],
+        lines[:MAX_HISTORY],
+        max(0, len(cards) - MAX_CARDS),
+        max(0, len(lines) - MAX_HISTORY),
+    )
 
 
 def provenance_document(
     product: Product, files: Sequence[ProductFile], workflow: Workflow, *, url: str, authority: str
 ) -> dict[str, object]:
-    """Compose the provenance of a product as PROV-JSON.
+    """Compose the provenance of a product as PROV-JSON; its words are those in which the workflow was read.
 
     References
     ----------

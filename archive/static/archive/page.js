@@ -1,6 +1,8 @@
 // What every page has: buttons that copy the text of another element (without JavaScript they stay hidden), and boxes
 // that scroll, which the keyboard must reach.
 
+import { fill, gettext } from "./words.js";
+
 function reachScrollers() {
   for (const box of document.querySelectorAll(".scroll, pre")) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
@@ -8,7 +10,7 @@ function reachScrollers() {
       const title = box.closest("section, form, details")?.querySelector("h1, h2, h3, summary")?.textContent.trim();
       box.tabIndex = 0;
       box.setAttribute("role", "group");
-      box.setAttribute("aria-label", title ? `${title}, scrolls` : "Scrolls");
+      box.setAttribute("aria-label", title ? fill(gettext("%(title)s, scrolls"), { title }) : gettext("Scrolls"));
     }
   }
 }
@@ -24,17 +26,18 @@ if (document.querySelector("[data-samp]")) {
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
-  button.setAttribute("aria-label", `Copy ${document.getElementById(button.dataset.copy)?.textContent.trim().slice(0, 40) ?? ""}`);
+  const start = document.getElementById(button.dataset.copy)?.textContent.trim().slice(0, 40) ?? "";
+  button.setAttribute("aria-label", fill(gettext("Copy %(text)s"), { text: start }));
   button.addEventListener("click", async () => {
     const text = document.getElementById(button.dataset.copy).textContent.trim();
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "copied";
+      button.textContent = gettext("copied");
     } catch {
       // Browsers refuse the clipboard outside https: select the text, so that one key copies it.
       getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
-      button.textContent = "selected: press Ctrl+C";
+      button.textContent = gettext("selected: press Ctrl+C");
     }
-    setTimeout(() => { button.textContent = "copy"; }, 2500);
+    setTimeout(() => { button.textContent = gettext("copy"); }, 2500);
   });
 }

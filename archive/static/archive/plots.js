@@ -1,5 +1,7 @@
 // Light curves and spectra with uPlot: error bars, three time axes, linear or log, bins; the choice stands in the URL.
 
+import { fill, gettext, ngettext } from "./words.js";
+
 const IJD_ZERO_MJD = 51544;
 const UNIX_ZERO_MJD = 40587;
 const SECONDS_PER_DAY = 86400;
@@ -22,7 +24,15 @@ const AXES = {
   ijd: { label: "IJD (TT)", convert: (mjd) => mjd - IJD_ZERO_MJD, time: false, day: 1 },
 };
 
-const PLACES = { LOCAL: "the spacecraft", SOLARSYSTEM: "the barycentre of the solar system", UNKNOWN: "a place that the file does not state" };
+const PLACES = {
+  LOCAL: gettext("the spacecraft"), SOLARSYSTEM: gettext("the barycentre of the solar system"),
+  UNKNOWN: gettext("a place that the file does not state"),
+};
+const QUANTITIES = { rate: gettext("rate"), flux: gettext("flux"), counts: gettext("counts"), magnitude: gettext("magnitude") };
+
+// As the API says it, in the language of the page.
+const METHOD = gettext("flux of a channel = measured rate / rate predicted by the power law folded with RMF and ARF, times the law at the geometric middle of the channel; it depends on the photon index and is no substitute for a fit");
+const SIMULATED = gettext("Simulated data.");
 
 function remember(name, value, standard) {
   const query = params();
@@ -39,7 +49,7 @@ async function fetchJson(address) {
   const response = await fetch(address, { headers: { Accept: "application/json" } });
   const body = await response.json();
   if (!response.ok) {
-    throw new Error(body.error?.message ?? `the archive answered ${response.status}`);
+    throw new Error(body.error?.message ?? fill(gettext("the archive answered %(status)s"), { status: response.status }));
   }
   return body;
 }
@@ -168,7 +178,7 @@ class PlotBox {
     this.view = this.box.dataset.unfolded && query.get("show") === "flux" ? "flux" : "counts";
     this.scale = ["log", "linear"].includes(query.get(this.scaleName)) ? query.get(this.scaleName) : this.standardScale;
     box.querySelector(".plot-tools").hidden = false;
-    this.target.querySelector(".loading").textContent = "Loading the points…";
+    this.target.querySelector(".loading").textContent = gettext("Loading the points…");
     box.addEventListener("click", (event) => this.press(event.target.closest("button")));
     new ResizeObserver(() => this.plot?.setSize({ width: this.target.clientWidth, height: this.plot.height })).observe(this.target);
   }
@@ -211,7 +221,7 @@ class PlotBox {
     } catch (error) {
       this.plot?.destroy();
       this.plot = null;
-      this.target.replaceChildren(Object.assign(document.createElement("p"), { className: "notice bad", textContent: `The plot could not be drawn: ${error.message}` }));
+      this.target.replaceChildren(Object.assign(document.createElement("p"), { className: "notice bad", textContent: fill(gettext("The plot could not be drawn: %(reason)s"), { reason: error.message }) }));
     }
     this.target.removeAttribute("aria-busy");
   }
@@ -224,7 +234,7 @@ class PlotBox {
     this.note.textContent = drawing.note;
     if (drawing.curves.every((curve) => curve.y.every((y) => y === null))) {
       this.plot = null;
-      this.target.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "There is no point to draw here." }));
+      this.target.append(Object.assign(document.createElement("p"), { className: "empty", textContent: gettext("There is no point to draw here.") }));
       return;
     }
     this.plot = new uPlot(options(this.target, drawing.curves, drawing.look), align(drawing.curves), this.target);
@@ -248,14 +258,29 @@ class PlotBox {
     const count = all.reduce((sum, curve) => sum + curve.value.filter((value) => value !== null).length, 0);
     const quantity = all[0]?.quantity ?? "rate";
     const places = [...new Set(all.map((curve) => PLACES[curve.time_reference] ?? PLACES.UNKNOWN))].join(", ");
-    const simulated = documents.some((item) => item.simulated) ? " Simulated data." : "";
-    const bins = this.bin ? `means weighted by 1/error² in bins of ${this.bin} d` : "points as stored";
-    const lost = hidden ? ` ${hidden} points at or below zero cannot stand on a log scale and are not drawn.` : "";
-    const remarks = [...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => ` ${text}.`).join("");
+    const words = this.bin
+      ? ngettext(
+        "%(count)s point, means weighted by 1/error² in bins of %(bin)s d, 1σ errors; times hold at %(places)s.",
+        "%(count)s points, means weighted by 1/error² in bins of %(bin)s d, 1σ errors; times hold at %(places)s.", count,
+      )
+      : ngettext(
+        "%(count)s point, points as stored, 1σ errors; times hold at %(places)s.",
+        "%(count)s points, points as stored, 1σ errors; times hold at %(places)s.", count,
+      );
+    const lost = ngettext(
+      "%(count)s point at or below zero cannot stand on a log scale and is not drawn.",
+      "%(count)s points at or below zero cannot stand on a log scale and are not drawn.", hidden,
+    );
+    const sentences = [
+      fill(words, { count, bin: this.bin, places }),
+      hidden ? fill(lost, { count: hidden }) : "",
+      documents.some((item) => item.simulated) ? SIMULATED : "",
+      ...[...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => `${text}.`),
+    ];
     return {
       curves,
-      note: `${count} points, ${bins}, 1σ errors; times hold at ${places}.${lost}${simulated}${remarks}`,
-      look: { xLabel: axis.label, yLabel: `${quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log, yDown: quantity === "magnitude" },
+      note: sentences.filter(Boolean).join(" "),
+      look: { xLabel: axis.label, yLabel: `${QUANTITIES[quantity] ?? quantity} (${all[0]?.unit ?? ""})`, xTime: axis.time, xLog: false, yLog: log, yDown: quantity === "magnitude" },
     };
   }
 
@@ -270,11 +295,23 @@ class PlotBox {
     };
     const hidden = item.energy_flux.length - shown.length;
     const spread = item.index_error === null ? "" : ` ± ${item.index_error.toFixed(2)}`;
-    const index = `Γ = ${item.photon_index.toFixed(2)}${spread}, ${item.index_is_fitted ? `fitted to these channels (χ² ${item.chi2.toFixed(1)} for ${item.degrees_of_freedom} degrees of freedom)` : "as given"}`;
+    const origin = item.index_is_fitted
+      ? gettext("Γ = %(index)s, fitted to these channels (χ² %(chi2)s for %(degrees)s degrees of freedom)")
+      : gettext("Γ = %(index)s, as given");
+    const index = fill(origin, { index: `${item.photon_index.toFixed(2)}${spread}`, chi2: item.chi2.toFixed(1), degrees: item.degrees_of_freedom });
+    const errors = hidden
+      ? ngettext("1σ errors; %(count)s channel without a positive value is not drawn.", "1σ errors; %(count)s channels without a positive value are not drawn.", hidden)
+      : gettext("1σ errors.");
+    const sentences = [
+      fill(gettext("Drawn: E² times the photon flux, unfolded with RMF and ARF for a power law of photon index %(index)s."), { index }),
+      fill(gettext("Method: %(method)s."), { method: METHOD }),
+      fill(errors, { count: hidden }),
+      item.simulated ? SIMULATED : "",
+    ];
     return {
       curves: [curve],
-      note: `Drawn: E² times the photon flux, unfolded with RMF and ARF for a power law of photon index ${index}. Method: ${item.method}. 1σ errors${hidden ? `; ${hidden} channels without a positive value are not drawn` : ""}.${item.simulated ? " Simulated data." : ""}`,
-      look: { xLabel: "Energy (keV)", yLabel: "E² N(E) (erg/cm²/s)", xTime: false, xLog: log, yLog: log },
+      note: sentences.filter(Boolean).join(" "),
+      look: { xLabel: gettext("Energy (keV)"), yLabel: "E² N(E) (erg/cm²/s)", xTime: false, xLog: log, yLog: log },
     };
   }
 
@@ -287,17 +324,29 @@ class PlotBox {
     const error = (i) => (energies ? item.error_per_kev[i] : item.error[i]);
     const shown = keep.filter((i) => value(i) !== null && (!log || value(i) > 0));
     const curve = {
-      label: "spectrum", unit: energies ? "ct/s/keV" : "ct/s", colour: colour(0),
+      label: gettext("spectrum"), unit: energies ? "ct/s/keV" : "ct/s", colour: colour(0),
       x: shown.map(middle), y: shown.map(value), error: shown.map(error),
       low: energies ? shown.map((i) => item.energy_min_kev[i]) : null, high: energies ? shown.map((i) => item.energy_max_kev[i]) : null,
     };
     const bad = item.rate.length - keep.length;
     const hidden = keep.length - shown.length;
-    const what = energies ? "Drawn: count rate in each channel divided by its width in keV, against the nominal channel energy (EBOUNDS of the RMF). It is folded with the instrument's response, not a photon spectrum" : "Drawn: count rate per channel; the product has no response, so channels have no energies";
+    const channels = [
+      fill(gettext("%(shown)s of %(total)s channels"), { shown: shown.length, total: item.rate.length }),
+      bad ? fill(ngettext("%(count)s marked bad", "%(count)s marked bad", bad), { count: bad }) : "",
+      hidden ? fill(ngettext("%(count)s without a positive value", "%(count)s without a positive value", hidden), { count: hidden }) : "",
+    ];
+    const sentences = [
+      energies
+        ? gettext("Drawn: count rate in each channel divided by its width in keV, against the nominal channel energy (EBOUNDS of the RMF). It is folded with the instrument's response, not a photon spectrum.")
+        : gettext("Drawn: count rate per channel; the product has no response, so channels have no energies."),
+      fill(gettext("1σ errors; %(channels)s."), { channels: channels.filter(Boolean).join(", ") }),
+      fill(gettext("Exposure %(seconds)s s."), { seconds: Math.round(item.exposure_s) }),
+      item.simulated ? SIMULATED : "",
+    ];
     return {
       curves: [curve],
-      note: `${what}. 1σ errors; ${shown.length} of ${item.rate.length} channels${bad ? `, ${bad} marked bad` : ""}${hidden ? `, ${hidden} without a positive value` : ""}. Exposure ${Math.round(item.exposure_s)} s.${item.simulated ? " Simulated data." : ""}`,
-      look: { xLabel: energies ? "Energy (keV)" : "Channel", yLabel: curve.unit, xTime: false, xLog: log && energies, yLog: log },
+      note: sentences.filter(Boolean).join(" "),
+      look: { xLabel: energies ? gettext("Energy (keV)") : gettext("Channel"), yLabel: curve.unit, xTime: false, xLog: log && energies, yLog: log },
     };
   }
 }

@@ -1,8 +1,14 @@
 // Sends tables, images and spectra to programs on the reader's own machine: the web profile of SAMP 1.3 (section 5).
 // Nothing is asked of the hub before a click; without a hub the address can be copied.
 
+import { fill, gettext, ngettext } from "./words.js";
+
 const HUBS = ["http://localhost:21012/", "http://127.0.0.1:21012/"];
-const KINDS = { "table.load.votable": "tables", "image.load.fits": "images", "spectrum.load.ssa-generic": "spectra" };
+const NOBODY = {
+  "table.load.votable": gettext("no program that takes tables is connected to the hub"),
+  "image.load.fits": gettext("no program that takes images is connected to the hub"),
+  "spectrum.load.ssa-generic": gettext("no program that takes spectra is connected to the hub"),
+};
 
 function write(value) {
   if (typeof value === "string") {
@@ -33,7 +39,7 @@ async function call(hub, method, ...values) {
   const reply = new DOMParser().parseFromString(await response.text(), "text/xml");
   const fault = reply.querySelector("fault > value");
   if (fault || !reply.querySelector("methodResponse")) {
-    throw new Error(fault ? read(fault).faultString : "the hub does not answer in XML-RPC");
+    throw new Error(fault ? read(fault).faultString : gettext("the hub does not answer in XML-RPC"));
   }
   const value = reply.querySelector("params > param > value");
   return value ? read(value) : null;
@@ -48,23 +54,23 @@ async function register() {
       if (error instanceof TypeError) {
         continue;  // nothing listens there
       }
-      throw new Error(`the hub refused: ${error.message}`);
+      throw new Error(fill(gettext("the hub refused: %(reason)s"), { reason: error.message }));
     }
     return { hub, key: reply["samp.private-key"] };
   }
-  throw new Error("no SAMP hub answers on this computer: start TOPCAT, Aladin or DS9 first");
+  throw new Error(gettext("no SAMP hub answers on this computer: start TOPCAT, Aladin or DS9 first"));
 }
 
 export async function send(mtype, url, name) {
   const { hub, key } = await register();
   try {
-    await call(hub, "declareMetadata", key, { "samp.name": "Archipelago", "samp.description.text": "INTEGRAL legacy archive" });
+    await call(hub, "declareMetadata", key, { "samp.name": "Archipelago", "samp.description.text": gettext("INTEGRAL legacy archive") });
     const message = mtype === "spectrum.load.ssa-generic"
       ? { url, name, "spectrum-id": url, meta: { "Access.Reference": url, "Access.Format": "application/fits", Title: name } }
       : { url, name, [mtype.startsWith("image") ? "image-id" : "table-id"]: url };
     const receivers = await call(hub, "notifyAll", key, { "samp.mtype": mtype, "samp.params": message });
     if (!receivers.length) {
-      throw new Error(`no program that takes ${KINDS[mtype]} is connected to the hub`);
+      throw new Error(NOBODY[mtype]);
     }
     return receivers.length;
   } finally {
@@ -91,15 +97,15 @@ document.addEventListener("click", async (event) => {
   const address = new URL(url, location.href).href;
   const note = noteOf(button);
   button.disabled = true;
-  note.textContent = "Asking the hub; it may ask you to allow this page…";
+  note.textContent = gettext("Asking the hub; it may ask you to allow this page…");
   try {
     const count = await send(samp, address, name);
-    note.textContent = `Sent to ${count} program${count === 1 ? "" : "s"}.`;
+    note.textContent = fill(ngettext("Sent to %(count)s program.", "Sent to %(count)s programs.", count), { count });
   } catch (error) {
     const box = document.createElement("input");
     Object.assign(box, { type: "text", readOnly: true, value: address, className: "samp-address" });
-    box.setAttribute("aria-label", "Address to load by hand");
-    note.replaceChildren(`Not sent: ${error.message}. Or load this address: `, box);
+    box.setAttribute("aria-label", gettext("Address to load by hand"));
+    note.replaceChildren(fill(gettext("Not sent: %(reason)s. Or load this address: "), { reason: error.message }), box);
     box.select();
   } finally {
     button.disabled = false;

@@ -8,6 +8,7 @@ import numpy as np
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from numpy.typing import NDArray
 
@@ -178,17 +179,17 @@ def _fold(request: HttpRequest, entry: OmcCatalogueEntry | None, products: list[
     try:
         series = [one for product in products for one in read_product_series(product) if one.quantity == "magnitude"]
     except (FormatError, StorageError) as error:
-        return f"The light curve cannot be folded: {error}"
+        return gettext("The light curve cannot be folded: %(reason)s") % {"reason": error}
     time, value, error, left_out = _good_points(series)
     if not len(time):
-        return "The light curve cannot be folded: no point has a magnitude with an error."
+        return gettext("The light curve cannot be folded: no point has a magnitude with an error.")
     zero = float(time.min()) if epoch is None else epoch
     phase = phase_of(time, period, zero)
     profile = mean_profile(phase, value, error, bins)
     plot = lay_out_points(
         [_twice("points", phase, value, error), _twice("means", profile.phase, profile.value, profile.error)],
         (0.0, 2.0),
-        x_label="phase, shown twice",
+        x_label=gettext("phase, shown twice"),
         y_label="V (mag)",
         downwards=True,
     )

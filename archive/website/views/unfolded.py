@@ -6,11 +6,11 @@ import io
 import numpy as np
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from numpy.typing import NDArray
 
 from archive.api.points import find_product, unfold_product, unfolded_table
-from archive.api.series import METHOD
 from archive.unfolding import INDEX_RANGE, Unfolded
 from archive.website.dot_plot import DotPlot, Points, lay_out_points
 from archive.website.request_values import read_choice, read_number, read_text
@@ -43,7 +43,6 @@ def unfolded(request: HttpRequest, product_id: str) -> HttpResponse:
         "not_drawn": int((found.energy_flux <= 0).sum()),
         "table": table,
         "rows": list(table.rows(0, len(table))),
-        "method": METHOD,
         "lowest": INDEX_RANGE[0],
         "highest": INDEX_RANGE[1],
     }
@@ -68,7 +67,7 @@ def _draw(found: Unfolded) -> DotPlot | None:
     return lay_out_points(
         sets,
         (float(energy.min()) - margin, float(energy.max()) + margin),
-        x_label="Energy (keV)",
+        x_label=gettext("Energy (keV)"),
         y_label="E² N(E), erg cm⁻² s⁻¹",
         log=True,
     )

@@ -45,6 +45,12 @@ def test_simulated_sources_say_so_and_lists_say_nothing(text):
     assert described(text("/sources/")) == []
 
 
+def test_search_engines_read_english_whoever_asks(archive, client):
+    address = f"/products/{SPECTRUM}"
+    french = client.get(address, HTTP_ACCEPT_LANGUAGE="fr").content.decode()
+    assert described(french) == described(client.get(address).content.decode())
+
+
 def test_a_hostile_name_stays_a_text(text):
     page = text(f"/sources/{HOSTILE_ID}")
     (found,) = described(page)

@@ -3,11 +3,14 @@
 import csv
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jsonschema
 import pytest
+from django.contrib.staticfiles import finders
 
 from archive import models, services
+from archive.api.series import METHOD
 from archive.storage import store_file
 from tests.support import fits_files
 from tests.support.web_archive import CRAB, SERIES, SPECTRUM
@@ -36,7 +39,9 @@ def test_page_csv_and_json_have_the_same_numbers(with_area, text, client):
     assert [float(row["energy_flux [erg/(cm**2.s)]"]) for row in rows] == document["energy_flux"]
     page = text(f"/products/{SPECTRUM}/unfolded?index=2")
     assert "photon index Γ = 2.00" in page
-    assert "Method: flux of a channel" in page
+    # Page and plot translate the words of the API, and must not drift away from them.
+    assert f"Method: {METHOD}." in page
+    assert METHOD in Path(str(finders.find("archive/plots.js"))).read_text(encoding="utf-8")
     assert page.count("<tr>") == len(rows) + 1
     schema = client.get("/api/v1/schema").json()
     answer = schema["paths"]["/api/v1/products/{product_id}/unfolded"]["get"]["responses"]["200"]
