@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, pgettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -40,9 +40,9 @@ _UPLOAD = "upload"
 # An example for each field of the form on the page; the API takes more.
 _EXAMPLES = ("isgri-mission", "jemx-mission", "circle 266.4 -29 20")
 OPERATIONS = {
-    "union": gettext_lazy("union"),
-    "intersection": gettext_lazy("intersection"),
-    "difference": gettext_lazy("difference"),
+    "union": pgettext_lazy("a set operation", "union"),
+    "intersection": pgettext_lazy("a set operation", "intersection"),
+    "difference": pgettext_lazy("a set operation", "difference"),
 }
 _PARAMETERS = {"op", "moc", "format", "order", "credible", "csrfmiddlewaretoken"}
 

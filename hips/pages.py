@@ -7,7 +7,7 @@ import math
 
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy, gettext_noop, ngettext
+from django.utils.translation import gettext, gettext_lazy, gettext_noop, ngettext, pgettext
 
 from hips.colour import ColourSurvey, OpenColour
 from hips.moc import Coverage
@@ -31,6 +31,7 @@ _REASONS = {
     ),
     "flux": gettext_lazy("from the median to what one pixel in a thousand exceeds"),
     "sensitivity": gettext_lazy("without the lowest 1 % and the highest 5 % of the pixels"),
+    # It says "% o", which is no format here: xgettext:no-python-format
     "exposure": gettext_lazy("from nothing to what 0.5 % of the pixels exceed"),
 }
 # Quantities in the list of maps; with their number of sigma in titles and beside the bar of colours.
@@ -139,7 +140,7 @@ def tell_epoch(survey: Survey | ColourSurvey) -> str:
         return gettext("revolution %(number)s") % {"number": one.main.epoch[1:]}
     if one.epoch_kind == "span" and not one.main.epoch_name:
         first, last = one.epoch.split(" to ")
-        return gettext("%(first)s to %(last)s") % {"first": first, "last": last}
+        return pgettext("two days", "%(first)s to %(last)s") % {"first": first, "last": last}
     return one.epoch
 
 

@@ -6,17 +6,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, spline_filter
 
 from archive.errors import UsageError
 from archive.healpix import pixel_centres, pixels_nested, unit_vector
+from hips.sampling import Field, FloatArray
 from hips.tiles import tile_positions
 
-FloatArray = NDArray[np.float64]
 Transform = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
 _BLOCK_BITS = 7
@@ -24,13 +22,13 @@ _NODES = 9
 # Smaller pieces of a block are computed pixel by pixel.
 _LEAST_WIDTH = 32
 _PRECISION_PX = 0.01
-_STRIDE = 6
-_MARGIN = 3
+_STRIDE = 8
+# Coordinate of what has no place in the image.
+_NOWHERE = -9.0
 # Largest error of a position that has gone to the sky and back, pixels.
 _ROUND_TRIP_PX = 0.05
 _REACH = 1.05  # see hips.footprints
 _BORDER_POINTS = 32
-_FILL_PX = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +70,8 @@ class Sums:
         self.block_order = max(order - _BLOCK_BITS, 0)
         self.width = 1 << (order - self.block_order)
         self.blocks: dict[int, FloatArray] = {}
+        # Where on the sky the pixels lie from which those of a piece are interpolated: images overlap.
+        self.places: dict[tuple[int, int], FloatArray] = {}
         self.overlaps = False
 
     def add(self, image: SkyImage) -> int:
@@ -91,7 +91,7 @@ class Sums:
         0.986 of the peak, where bilinear interpolation keeps 0.88 and Catmull-Rom (the usual cubic) 0.961.
         """
         cells = [cell for cell in self._find_blocks(image).tolist() if self.chosen is None or self.chosen(cell)]
-        field = _Field.of(image)
+        field = Field.of(image.values, image.variance, image.exposure)
         count = 0
         for cell, places in zip(cells, self._image_positions(cells, image.to_pixel), strict=True):
             count += self._add_block(cell, field, *places)
@@ -104,35 +104,26 @@ class Sums:
             raise UsageError(f"{image.name} covers no pixel of order {self.order}: choose a higher order.")
         return count
 
-    def _add_block(self, cell: int, field: _Field, x: FloatArray, y: FloatArray) -> int:
-        """Add what of an image falls into a block whose pixels lie at x and y in the image."""
-        seen: Any = np.isfinite(field.nearest(field.values, x, y))
-        if self.keep_first and cell in self.blocks:
-            seen &= self.blocks[cell][1] == 0
-        count = int(np.count_nonzero(seen))
-        if count == 0:
-            return 0
-        if count == seen.size:
-            seen = slice(None)  # much cheaper than an index for each pixel
-        else:
-            (seen,) = np.nonzero(seen)
-            x, y = x[seen], y[seen]
+    def _add_block(self, cell: int, field: Field, x: FloatArray, y: FloatArray) -> int:
+        """Add what of an image falls into a block whose pixels lie at x and y in the image, which are overwritten."""
         sums = self.blocks.get(cell)
+        found = field.sample(x, y, sums[1] == 0 if self.keep_first and sums is not None else None)
+        if found is None:
+            return 0
         if sums is None:
-            sums = self.blocks[cell] = np.zeros((2 if field.exposure is None else 3, self.width**2))
+            sums = self.blocks[cell] = np.zeros((2 if found.exposure is None else 3, self.width**2))
         elif not self.overlaps:
-            self.overlaps = bool((sums[1, seen] > 0).any())
-        values = field.spline(x, y)
-        if field.variance is None:
-            sums[0, seen] += values
-            sums[1, seen] += 1
+            self.overlaps = bool((sums[1, found.where] > 0).any())
+        if found.variance is None:
+            sums[0, found.where] += found.values
+            sums[1, found.where] += 1
         else:
-            weight = 1 / field.bilinear(field.variance, x, y)
-            sums[0, seen] += weight * values
-            sums[1, seen] += weight
-        if field.exposure is not None:
-            sums[2, seen] += field.bilinear(field.exposure, x, y)
-        return count
+            weight = 1 / found.variance.astype(np.float64)
+            sums[0, found.where] += weight * found.values
+            sums[1, found.where] += weight
+        if found.exposure is not None:
+            sums[2, found.where] += found.exposure
+        return found.count
 
     def flux(self) -> NDArray[np.float32]:
         """Weighted mean; shape (12 * 4**order,), NaN where there is no image."""
@@ -155,7 +146,7 @@ class Sums:
         return whole.ravel()
 
     def _find_blocks(self, image: SkyImage) -> NDArray[np.int64]:
-        """Blocks that an image may touch, after a look at every fourth of its pixels."""
+        """Blocks that an image may touch, after a look at one pixel of each little square that has one."""
         valid = np.isfinite(image.values)
         if not valid.any():
             raise UsageError(f"{image.name} has no observed pixel.")
@@ -186,9 +177,7 @@ class Sums:
         x, y = image.to_pixel(*pixel_centres(order, (cells[:, None] * width**2 + border).ravel()))
         step = math.degrees(_REACH / (1 << order)) / image.scale_deg  # from a point to anything that it stands for
         reach = math.ceil(step / _STRIDE) + 1
-        wide = np.asarray(
-            binary_dilation(np.pad(tiles, reach + 1), np.ones((3, 3), bool), iterations=reach), dtype=bool
-        )
+        wide = _grow(np.pad(tiles, reach + 1), reach)
         index = [
             np.clip(np.nan_to_num(place // _STRIDE, nan=-reach - 1) + reach + 1, 0, size - 1).astype(np.intp)
             for place, size in ((y, wide.shape[0]), (x, wide.shape[1]))
@@ -196,7 +185,7 @@ class Sums:
         return np.asarray(wide[index[0], index[1]].reshape(cells.size, border.size).any(axis=1))
 
     def _image_positions(self, cells: Sequence[int], to_pixel: Transform) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Image coordinates of all the pixels of each block, row by row of the block.
+        """Image coordinates of all the pixels of each block, row by row of the block, in an array that is used again.
 
         Projections are smooth, so they are computed at nodes and interpolated by a polynomial; where that is not good
         to 0.01 pixel (edges of projections, kinks of HEALPix) a block is divided, down to pieces of which every pixel
@@ -214,11 +203,12 @@ class Sums:
             wanted = (wanted[:, None] + np.array(steps)).reshape(-1, 4)
         if len(wanted):
             numbers = wanted[:, 0, None] + tile_positions(width).ravel()
-            x, y = (part.reshape(-1, width, width) for part in to_pixel(*pixel_centres(self.order, numbers.ravel())))
+            found = to_pixel(*pixel_centres(self.order, numbers.ravel()))
+            x, y = (np.nan_to_num(part, nan=_NOWHERE).reshape(-1, width, width) for part in found)
             for number, (_, block, row, column) in enumerate(wanted.tolist()):
                 placed[block].append(_Piece(row, column, width, None, (x[number], y[number])))
+        plane = np.empty((2, self.width, self.width))
         for pieces in placed:
-            plane = np.empty((2, self.width, self.width))
             for piece in pieces:
                 piece.fill(plane)
             yield plane[0].ravel(), plane[1].ravel()
@@ -230,8 +220,13 @@ class Sums:
         positions, checks = tile_positions(width), _check_points(width)
         nodes, matrix = _interpolation(width)
         asked = np.concatenate([positions[np.ix_(nodes, nodes)].ravel(), positions[checks]])
+        firsts = wanted[:, 0].tolist()
+        new = np.array([first for first in firsts if (width, first) not in self.places], dtype=np.int64)
+        centres = np.stack(pixel_centres(self.order, new[:, None] + asked), axis=1)
+        self.places |= {(width, first): part for first, part in zip(new.tolist(), centres, strict=True)}
         # One call for all pieces: a call costs as much as a hundred positions.
-        known = to_pixel(*pixel_centres(self.order, (wanted[:, 0, None] + asked).ravel()))
+        ra, dec = np.stack([self.places[width, first] for first in firsts], axis=1)
+        known = to_pixel(ra.ravel(), dec.ravel())
         x, y = (part.reshape(len(wanted), asked.size) for part in known)
         at_checks = (matrix[checks[0], :, None] * matrix[checks[1], None, :]).reshape(-1, _NODES**2)
         good = np.ones(len(wanted), dtype=bool)
@@ -258,7 +253,10 @@ class _Piece:
         """Write them where they belong in a block, (2, width, width)."""
         place = slice(self.row, self.row + self.width), slice(self.column, self.column + self.width)
         for out, values in zip(plane, self.values, strict=True):
-            out[place] = values if self.matrix is None else self.matrix @ values @ self.matrix.T
+            if self.matrix is None:
+                out[place] = values
+            else:
+                np.matmul(self.matrix @ values, self.matrix.T, out=out[place])
 
 
 def _divide(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -266,6 +264,16 @@ def _divide(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(plane, [(0, -size % _STRIDE) for size in plane.shape])
     rows, columns = (size // _STRIDE for size in padded.shape)
     return padded.reshape(rows, _STRIDE, columns, _STRIDE).swapaxes(1, 2).reshape(rows, columns, _STRIDE**2)
+
+
+def _grow(plane: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """Add what lies at most `steps` rows and columns from what is there."""
+    for _ in range(steps):
+        for turned in (plane, plane.T):
+            before = turned.copy()
+            turned[1:] |= before[:-1]
+            turned[:-1] |= before[1:]
+    return plane
 
 
 def _blocks_near(order: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -313,145 +321,3 @@ def _check_points(width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rows = np.concatenate([steps, steps, edge, last, steps, steps, steps])
     columns = np.concatenate([steps, width - 1 - steps, steps, steps, edge, last, np.roll(steps, len(steps) // 3)])
     return rows, columns
-
-
-@dataclasses.dataclass(frozen=True)
-class _Field:
-    """The planes of an image, padded, so that a place beside the image is one that is not observed.
-
-    Attributes
-    ----------
-    coefficients : (ny, nx), float32
-        Of the cubic B-spline through the values.
-    solid : (ny, nx), bool
-        Whether a pixel, the one to its right and the two above these are observed.
-    """
-
-    values: NDArray[np.float32]
-    variance: NDArray[np.float32] | None
-    exposure: NDArray[np.float32] | None
-    coefficients: NDArray[np.float32]
-    solid: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, image: SkyImage) -> _Field:
-        values = _pad(image.values)
-        seen = np.isfinite(values)
-        solid = np.zeros_like(seen)
-        solid[:-1, :-1] = seen[:-1, :-1] & seen[:-1, 1:] & seen[1:, :-1] & seen[1:, 1:]
-        variance, exposure = (None if plane is None else _pad(plane) for plane in (image.variance, image.exposure))
-        return cls(values, variance, exposure, _prefilter(image.values), solid)
-
-    def index(self, x: FloatArray, y: FloatArray, *, inside: bool = False) -> NDArray[np.intp]:
-        """Flat index of whole coordinates; what lies outside, or nowhere, falls into the padding.
-
-        `inside` says that there is nothing of the kind.
-        """
-        rows, columns = self.values.shape
-        with np.errstate(invalid="ignore"):  # NaN becomes some integer, which is then clipped into the padding
-            column, row = x.astype(np.intp), y.astype(np.intp)
-        if not inside:
-            for place, size in ((column, columns), (row, rows)):
-                np.maximum(place, -1, out=place)
-                np.minimum(place, size - 2 * _MARGIN, out=place)
-        row += _MARGIN
-        row *= columns
-        row += column
-        row += _MARGIN
-        return row
-
-    def nearest(self, plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-        """Value of the pixel at a place; NaN beside the image and where the place is NaN."""
-        return plane.ravel().take(self.index(np.floor(x + 0.5), np.floor(y + 0.5)))
-
-    def bilinear(self, plane: NDArray[np.float32], x: FloatArray, y: FloatArray) -> FloatArray:
-        """Interpolate between four pixels at observed places; the nearest where one of them is not observed."""
-        left, low = np.floor(x), np.floor(y)
-        right, up = x - left, y - low
-        start, flat, columns = self.index(left, low, inside=True), plane.ravel(), plane.shape[1]
-        lower = flat[start] * (1 - right) + flat[start + 1] * right
-        upper = flat[start + columns] * (1 - right) + flat[start + columns + 1] * right
-        result = lower * (1 - up) + upper * up
-        (gaps,) = np.nonzero(~np.isfinite(result))
-        if gaps.size:
-            result[gaps] = self.nearest(plane, x[gaps], y[gaps])
-        return result
-
-    def spline(self, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-        """Interpolate by the spline at observed places; the nearest pixel where one of the four around is not."""
-        left, low = np.floor(x), np.floor(y)
-        start, flat = self.index(left, low, inside=True), self.coefficients.ravel()
-        columns = self.coefficients.shape[1]
-        across = _spline_weights((x - left).astype(np.float32))
-        along = _spline_weights((y - low).astype(np.float32))
-        result, line, term = (np.zeros(x.size, np.float32) for _ in range(3))
-        index = start - (columns + 1)
-        for row in range(4):
-            for column in range(4):
-                # "clip" lets numpy write straight into `term`; the padding keeps every index inside.
-                flat.take(index, out=term, mode="clip")
-                if column == 0:
-                    np.multiply(term, across[0], out=line)
-                else:
-                    term *= across[column]
-                    line += term
-                index += 1
-            line *= along[row]
-            result += line
-            index += columns - 4
-        (edge,) = np.nonzero(~self.solid.ravel().take(start))
-        if edge.size:
-            result[edge] = self.nearest(self.values, x[edge], y[edge])
-        return result
-
-
-def _pad(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.pad(plane, _MARGIN, constant_values=np.nan)
-
-
-def _prefilter(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Coefficients of the cubic B-spline through an image; holes are filled with an observed value close by."""
-    whole = spline_filter(_fill_holes(values), order=3, mode="mirror")
-    return np.pad(whole.astype(np.float32), _MARGIN, mode="reflect")
-
-
-def _fill_holes(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give holes beside observed pixels the mean of their neighbours, layer by layer, and the others one mean.
-
-    The spline forgets by a factor 3.7 for each pixel, so what lies further than `_FILL_PX` away matters little.
-    """
-    seen = np.pad(np.isfinite(values), 1)
-    filled = np.zeros(seen.shape, np.float32)
-    np.copyto(filled[1:-1, 1:-1], values, where=seen[1:-1, 1:-1])
-    known, flat, width = seen.ravel(), filled.ravel(), seen.shape[1]
-    inside = np.zeros_like(seen)
-    inside[1:-1, 1:-1] = True
-    mean = np.float32(0)
-    for _ in range(_FILL_PX):
-        near = np.zeros_like(known)
-        for step in (1, width):
-            near[step:] |= known[:-step]
-            near[:-step] |= known[step:]
-        near &= ~known
-        near &= inside.ravel()
-        (places,) = np.nonzero(near)
-        if not places.size:
-            break
-        neighbours = places + np.array([[-1], [1], [-width], [width]])
-        flat[places] = flat[neighbours].sum(axis=0) / known[neighbours].sum(axis=0)
-        known[places] = True
-        mean = flat[places].mean()
-    flat[~known] = mean
-    return filled[1:-1, 1:-1]
-
-
-def _spline_weights(part: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
-    """Weights of the coefficients at -1, 0, 1 and 2 for a place `part` of the way from 0 to 1."""
-    rest = 1 - part
-    square, rest_square = part * part, rest * rest
-    return (
-        rest_square * rest / 6,
-        np.float32(2 / 3) - square * (1 - part / 2),
-        np.float32(2 / 3) - rest_square * (1 - rest / 2),
-        square * part / 6,
-    )
