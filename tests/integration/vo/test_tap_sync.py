@@ -277,6 +277,14 @@ def test_the_page_shows_rows_and_errors(client, sources):
     broken = client.get("/tap", {"QUERY": "SELECT <script> FROM x"})
     assert broken.status_code == 400
     assert b"<script> FROM" not in broken.content
+    assert b'<p lang="en">syntax error at &lt;' in broken.content
+
+
+def test_examples_and_errors_are_english_whoever_asks(client, sources):
+    french = {"HTTP_ACCEPT_LANGUAGE": "fr"}
+    assert '<html lang="fr">' in client.get("/tap", **french).content.decode()
+    for address in ("/tap/examples", "/tap/sync?QUERY=SELECT+1+FROM", "/tap/capabilities"):
+        assert client.get(address, **french).content == client.get(address).content, address
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "arrow"])
