@@ -73,3 +73,49 @@ def test_without_javascript_there_is_a_picture_and_the_circle_is_searched(open_p
     assert page.locator("noscript img.sky-still, img.sky-still").count() == 1
     page.get_by_role("button", name="Search the circle").click()
     page.get_by_role("link", name=OBS).first.wait_for()
+
+
+FAKE_SKY = """
+async () => {
+  const base = document.querySelector("script[src*='archive/sky']").src.replace(/[^/]+$/, "");
+  const [{ searchRegions }, { answerOutside }] = await Promise.all([import(`${base}region.js`), import(`${base}nudge.js`)]);
+  const shape = (...values) => values;
+  const A = { circle: shape, polygon: shape, polyline: shape, graphicOverlay: () => ({ add() {}, removeAll() {} }) };
+  // Ten pixels are a degree; what is left of the first pixels is not on the sky, as around a whole sky.
+  const pix2world = (x, y) => {
+    if (x < 10) {
+      throw new Error("no such place");
+    }
+    return [80 + x / 10, 18 + y / 10];
+  };
+  const aladin = { addOverlay() {}, on() {}, pix2world };
+  answerOutside(aladin);
+  searchRegions(A, aladin, (text) => { document.getElementById("sky-status").textContent = text; });
+}
+"""
+
+
+def test_a_polygon_is_drawn_corner_by_corner(chromium, site):
+    context = chromium.new_context()
+    context.add_init_script(NO_WEBGL)
+    page = context.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))  # Aladin says that it needs WebGL
+    page.goto(site + PLACE)
+    page.locator("html[data-sky=still]").wait_for(state="attached")
+    page.evaluate(FAKE_SKY)
+    page.get_by_role("button", name="Draw a polygon").click()
+    corners = [(20, 20), (60, 20), (60, 60), (20, 60)]
+    for x, y in [(4, 40), *corners, (120, 120)]:
+        page.locator("#aladin").click(position={"x": x, "y": y})
+    page.get_by_text("5 corners;").wait_for()  # the place that is not on the sky is none
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="1 source in the polygon").wait_for()
+    page.get_by_role("link", name=OBS).first.wait_for()
+    drawn = [float(word) for word in page.input_value("#polygon-text").replace(",", " ").split()]
+    assert drawn == pytest.approx([end for x, y in corners for end in (80 + x / 10, 18 + y / 10)], abs=0.11)
+    assert page.get_by_role("link", name="Observations in ADQL").get_attribute("href").startswith("/tap/?QUERY=")
+    assert page.get_by_role("button", name="Draw a polygon").get_attribute("aria-pressed") == "false"
+    assert [complaint for complaint in complaints if "WebGL" not in complaint] == []
+    context.close()

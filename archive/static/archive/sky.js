@@ -1,7 +1,7 @@
 // The sky view: Aladin Lite on this archive's own tiles; sources and fields from the archive; its state in the URL.
 
 import A from "../vendor/aladin-lite/aladin.js";
-import { nudgeUntilTiles } from "./nudge.js";
+import { answerOutside, nudgeUntilTiles } from "./nudge.js";
 import { searchRegions } from "./region.js";
 import { moveByKeys, offerCoverage, offerLook, showStill } from "./sky_controls.js";
 import { fill, gettext, pgettext } from "./words.js";
@@ -185,6 +185,7 @@ async function start() {
     showFullscreenControl: true, showFrame: true, showCooGrid: false, showSimbadPointerControl: false, showContextMenu: false,
     showProjectionControl: true, showStatusBar: false, backgroundColor: "rgb(8,19,28)",
   });
+  answerOutside(aladin);
   aladin.gotoRaDec(state.ra, state.dec);
   look = offerLook(aladin, say);
   coverage = offerCoverage(A, aladin, say);
