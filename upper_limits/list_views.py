@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from archive.jobs import abort_job
@@ -17,12 +17,12 @@ from upper_limits.api import read_body_targets
 from upper_limits.compatible_views import door, json_answer
 
 PHASES = {
-    Job.Phase.PENDING: gettext_lazy("pending"),
-    Job.Phase.QUEUED: gettext_lazy("queued"),
-    Job.Phase.EXECUTING: gettext_lazy("executing"),
-    Job.Phase.COMPLETED: gettext_lazy("completed"),
-    Job.Phase.ERROR: gettext_lazy("error"),
-    Job.Phase.ABORTED: gettext_lazy("aborted"),
+    Job.Phase.PENDING: pgettext_lazy("phase of a job", "pending"),
+    Job.Phase.QUEUED: pgettext_lazy("phase of a job", "queued"),
+    Job.Phase.EXECUTING: pgettext_lazy("phase of a job", "executing"),
+    Job.Phase.COMPLETED: pgettext_lazy("phase of a job", "completed"),
+    Job.Phase.ERROR: pgettext_lazy("phase of a job", "error"),
+    Job.Phase.ABORTED: pgettext_lazy("phase of a job", "aborted"),
 }
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, pgettext
 
 from archive.errors import UnavailableError
 from upper_limits.services import find_store
@@ -89,7 +89,7 @@ def plan_plots(content: dict[str, Any]) -> list[ValidationPlot]:
             (
                 gettext("Share of simulated limits that lie above the truth"),
                 gettext("true flux, σ"),
-                gettext("share"),
+                pgettext("axis of a plot", "share"),
             ),
             (Axis(0.0, 6.0, (0, 1, 2, 3, 4, 5, 6)), Axis(0.88, 1.0, (0.9, 0.95, 1.0))),
             [

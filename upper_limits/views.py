@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop, pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from archive import selectors
@@ -42,8 +42,8 @@ MAX_MARKED, MAX_BRIGHT = 60, 5
 EXAMPLE = "Crab · 83.633 22.014 · 05 34 31.9 +22 00 52 · gal 184.56 -5.78"
 # What answers say in English, for programs too, and the page in the language of its reader.
 STATUS_WORDS = {
-    LIMIT: gettext_lazy("limit"),
-    DETECTION: gettext_lazy("detection"),
+    LIMIT: pgettext_lazy("result of a measurement", "limit"),
+    DETECTION: pgettext_lazy("result of a measurement", "detection"),
     OUTSIDE: gettext_lazy("outside coverage"),
     BAD: gettext_lazy("bad position"),
 }
