@@ -89,16 +89,22 @@ class Product(Released):
                 name="archive_product_of_source",
             ),
             models.Index(
-                fields=("source_id", "kind", "tstart_mjd_tt", "product_id"), name="archive_product_source_time"
+                fields=("source_id", "kind", "tstart_mjd_tt", "product_id"),
+                include=("exposure_s", "release_from", "release_to"),  # all that finding the longest spectra needs
+                name="archive_product_source_time",
             ),
             models.Index(fields=("obs_id",), name="archive_product_obs_id"),
             models.Index(fields=("revolution",), name="archive_product_revolution"),
             # The orders of the search page that a million rows may be asked for; the id settles ties at any depth.
             models.Index(fields=("tstart_mjd_tt", "product_id"), name="archive_product_by_start"),
+            models.Index(fields=("tstop_mjd_tt", "product_id"), name="archive_product_by_stop"),
             models.Index(fields=("exposure_s", "product_id"), name="archive_product_by_exposure"),
             models.Index(fields=("target_name", "product_id"), name="archive_product_by_target"),
             models.Index(fields=("title", "product_id"), name="archive_product_by_title"),
             models.Index(fields=("energy_min_kev", "product_id"), name="archive_product_by_energy"),
+            models.Index(fields=("energy_max_kev", "product_id"), name="archive_product_by_top"),
+            models.Index(fields=("band", "product_id"), name="archive_product_by_band"),
+            models.Index(fields=("simulated", "product_id"), name="archive_product_simulated"),
             models.Index(fields=("ra", "product_id"), name="archive_product_by_ra"),
             models.Index(fields=("dec", "product_id"), name="archive_product_by_dec"),
             models.Index(fields=("kind", "product_id"), name="archive_product_kind"),

@@ -6,6 +6,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from archive import models, selectors
+from archive.published import load_tables
 from archive.website import facet_cubes, source_products
 from archive.website.searches import SEARCHES, count_cubes, count_search, find_page, read_search
 from archive.website.table_sql import read_counts
@@ -114,13 +115,15 @@ def test_orders_of_a_million_rows_use_an_index(archive):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_sort = off")
-        for column in ("tstart_mjd_tt", "exposure_s", "target_name", "kind", "instrument", "product_id"):
+        for column in load_tables()["integral.products"].columns:
+            if not column.principal or column.name == "source_id":
+                continue
             cursor.execute(
-                f"EXPLAIN SELECT product_id FROM integral.products WHERE {column} IS NOT NULL "
-                f"ORDER BY {column} DESC, product_id DESC LIMIT 51"
+                f"EXPLAIN SELECT product_id FROM integral.products WHERE {column.name} IS NOT NULL "
+                f"ORDER BY {column.name} DESC, product_id DESC LIMIT 51"
             )
             plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "Index Scan" in plan or "Index Only Scan" in plan, (column, plan)
+            assert "Sort" not in plan, (column.name, plan)
 
 
 def test_the_account_can_watch_a_source_from_its_page(text, client, django_user_model):
