@@ -129,7 +129,7 @@ function edit(query) {
 function show(rows, { query, jobId }) {
   forgive();
   result.hidden = false;
-  title.textContent = fill(rows.cut ? gettext("First %(count)s rows") : ngettext("%(count)s row", "%(count)s rows", rows.data.length), { count: rows.data.length });
+  title.textContent = fill(rows.cut ? ngettext("First %(count)s row", "First %(count)s rows", rows.data.length) : ngettext("%(count)s row", "%(count)s rows", rows.data.length), { count: rows.data.length });
   showTable(id("result-body"), rows);
   offerPlot(id("adql-plot"), rows);
   const uploaded = /\btap_upload\./iu.test(query);
