@@ -71,6 +71,13 @@ def test_hostile_names_are_shown_as_text(text):
         assert "&lt;script&gt;" in page
 
 
+def test_sentences_that_stay_english_say_so_and_others_do_not(text):
+    assert '<p class="lede" lang="en">There is no source' in text("/sources/nothing", 404)
+    assert '<p class="lede">This archive has no page' in text("/nowhere", 404)
+    assert 'role="status" lang="en">Position 400' in text("/search?q=400+10", 400)
+    assert 'role="status">Nothing in this archive' in text("/search?q=nothing+such", 404)
+
+
 BAD = {
     "/sources/?sort=rate": (400, "sort is"),
     "/sources/?page=garbage": (400, "is not a page of this list"),
