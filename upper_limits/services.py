@@ -117,6 +117,14 @@ def find_store(version: str = "") -> tuple[LimitStore, tuple[str, ...]]:
     )
 
 
+def probe() -> str:
+    """Open the store that is served and name it; raises as `find_store`, and if it is not that of the release."""
+    store, notices = find_store()
+    if notices:
+        raise UnavailableError(notices[0])
+    return f"version {store.name}"
+
+
 def answer(request: LimitRequest) -> Answer:
     """Check a request against the store and resolve its names.
 

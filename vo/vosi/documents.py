@@ -109,9 +109,9 @@ def _output_format(form: ResultFormat) -> str:
     return f"<outputFormat{attribute}>\n<mime>{escape(form.media_type)}</mime>\n{aliases}</outputFormat>\n"
 
 
-def availability_document(*, available: bool, note: str = "") -> str:
-    """Return /availability."""
-    written = f"<vosi:note>{escape(note)}</vosi:note>\n" if note else ""
+def availability_document(*, available: bool, notes: Sequence[str] = ()) -> str:
+    """Return /availability (VOSI 1.1 section 2.3: any number of notes)."""
+    written = "".join(f"<vosi:note>{escape(note)}</vosi:note>\n" for note in notes)
     name = _VOSI.format("Availability")
     return (
         f'{XML}<vosi:availability xmlns:vosi="{name}" {_XSI} xsi:schemaLocation="{name} {name}">\n'

@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags, quote_etag
 from django.views.decorators.http import require_safe
 
-from archive.errors import ArchiveError, NotFoundError, UsageError
-from vo.tap import executor
+from archive.errors import NotFoundError, UsageError
+from archive.probes import QUERIES, probe_parts
 from vo.tap.responses import base_address, protocol_view
 from vo.tap.services import published_tables
 from vo.vosi.documents import (
@@ -43,13 +43,12 @@ def capabilities(request: HttpRequest) -> HttpResponseBase:
 @protocol_view
 @require_safe
 def availability(_request: HttpRequest) -> HttpResponseBase:
-    """Whether a query would be answered now: one is tried."""
-    try:
-        executor.probe()
-    except ArchiveError as error:
-        document = availability_document(available=False, note=str(error))
-    else:
-        document = availability_document(available=True)
+    """Whether a query would be answered now: one is tried. Parts of the archive that do not work are notes."""
+    parts = probe_parts()
+    available = next(part.good for part in parts if part.name == QUERIES)
+    document = availability_document(
+        available=available, notes=[f"{part.name}: {part.found}" for part in parts if not part.good]
+    )
     response = HttpResponse(document, content_type="text/xml")
     response["Cache-Control"] = "no-store"
     return response

@@ -10,10 +10,9 @@ from django.db.models.functions import Cast, Floor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.utils.html import format_html
-from django.utils.translation import gettext, gettext_lazy, ngettext, ngettext_lazy, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-from archive.errors import ArchiveError, NotFoundError
+from archive.errors import NotFoundError
 from archive.models import (
     CatalogueRelease,
     Delivery,
@@ -26,9 +25,9 @@ from archive.models import (
     ScienceWindow,
     Source,
 )  # fmt: skip
+from archive.probes import probe_parts
 from archive.published import load_tables
-from archive.selectors import current_map_version, current_release, rows_of_release
-from archive.skymaps import MapVersion
+from archive.selectors import current_release, rows_of_release
 from archive.website.charts import YearBars, year_bars
 from archive.website.pictures import coverage_png
 
@@ -127,25 +126,9 @@ def about(request: HttpRequest) -> HttpResponse:
 def status(request: HttpRequest) -> HttpResponse:
     """Try each part and say what was found."""
     release = current_release()
-    parts = [
-        (gettext("Database"), gettext("answers"), True),
-        (gettext("Release"), release.name if release else gettext("none published yet"), release is not None),
-    ]
-    try:
-        version = current_map_version()
-        parts.append(
-            (gettext("Sky maps"), _name_maps(version) if version else pgettext("sky maps", "none"), version is not None)
-        )
-    except ArchiveError as error:
-        parts.append((gettext("Sky maps"), format_html('<span lang="en">{}</span>', error), False))
     files = rows_of_release(ProductFile, release).aggregate(count=Count("id"), size=Sum("size_bytes"))
     revolutions = rows_of_release(Revolution, release).count()
-    return render(request, "archive/status.html", {"parts": parts, "files": files, "revolutions": revolutions})
-
-
-def _name_maps(version: MapVersion) -> str:
-    words = ngettext("%(count)d map, version %(name)s", "%(count)d maps, version %(name)s", len(version.maps))
-    return words % {"count": len(version.maps), "name": version.name}
+    return render(request, "archive/status.html", {"parts": probe_parts(), "files": files, "revolutions": revolutions})
 
 
 def releases(request: HttpRequest) -> HttpResponse:
