@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import orjson
@@ -16,21 +17,27 @@ from upper_limits.services import choose_bands
 from upper_limits.store import LimitStore, Totals
 
 MAX_SIDE = 1024
+Parameters = Mapping[str, Sequence[str]]
+_LISTS = ("instrument", "band")
+_MAPS = (*_LISTS, "version", "sigma")
 
 
 @door
 @require_GET
 def region(request: HttpRequest) -> HttpResponse:
     """Depth of a cone (`ra`, `dec`, `radius`) or a MOC (`moc`) in each band; `flux` asks for the area below it."""
-    store, notices = services.find_store(request.GET.get("version", ""))
-    n_sigma, below = _number(request, "sigma", 5.0), _number(request, "flux", math.nan)
+    asked = _read(request, (*_MAPS, "ra", "dec", "radius", "moc", "flux"))
+    if asked.get("moc") and any(asked.get(name) for name in ("ra", "dec", "radius")):
+        raise UsageError("a region is a moc, or a cone of ra, dec and radius; both were given")
+    store, notices = services.find_store(_text(asked, "version"))
+    n_sigma, below = _number(asked, "sigma", 5.0), _number(asked, "flux", math.nan)
     results = []
-    for totals, numbers in _chosen(request, store):
+    for totals, numbers in _chosen(asked, store):
         order = totals.readout.order
-        if "moc" in request.GET:
-            ipix = regions.moc_pixels(order, request.GET["moc"])
+        if moc := _text(asked, "moc"):
+            ipix = regions.moc_pixels(order, moc)
         else:
-            place = [_number(request, name, math.nan) for name in ("ra", "dec", "radius")]
+            place = [_number(asked, name, math.nan) for name in ("ra", "dec", "radius")]
             ipix = regions.cone_pixels(order, place[0], place[1], place[2])
         for number in numbers:
             band = totals.bands[number]
@@ -45,13 +52,14 @@ def region(request: HttpRequest) -> HttpResponse:
 @require_GET
 def coverage(request: HttpRequest) -> HttpResponse:
     """Return the MOC (`format` json or fits) of where the sensitivity of one band is at most `depth`."""
-    store, _ = services.find_store(request.GET.get("version", ""))
-    totals, number = _one(request, store)
-    n_sigma, depth = _number(request, "sigma", 5.0), _number(request, "depth", math.nan)
+    asked = _read(request, (*_MAPS, "depth", "format"))
+    store, _ = services.find_store(_text(asked, "version"))
+    totals, number = _one(asked, store)
+    n_sigma, depth = _number(asked, "sigma", 5.0), _number(asked, "depth", math.nan)
     if not depth > 0.0:
         raise UsageError("depth is missing; give the flux, in the unit of the map, that must have been visible")
     moc = regions.coverage_moc(totals, number, n_sigma=n_sigma, depth=depth)
-    form = request.GET.get("format", "json")
+    form = _text(asked, "format") or "json"
     if form == "fits":
         stream = io.BytesIO()
         moc.serialize("fits").writeto(stream)
@@ -65,13 +73,17 @@ def coverage(request: HttpRequest) -> HttpResponse:
 @require_GET
 def sensitivity(request: HttpRequest) -> HttpResponse:
     """Return a FITS image of the sensitivity of one band around `ra`, `dec`, `size` degrees wide."""
-    store, _ = services.find_store(request.GET.get("version", ""))
-    totals, number = _one(request, store)
-    n_sigma = _number(request, "sigma", 5.0)
+    asked = _read(request, (*_MAPS, "ra", "dec", "size", "pixels"))
+    store, _ = services.find_store(_text(asked, "version"))
+    totals, number = _one(asked, store)
+    n_sigma = _number(asked, "sigma", 5.0)
     ra, dec, size = (
-        _number(request, name, default) for name, default in (("ra", math.nan), ("dec", math.nan), ("size", 10.0))
+        _number(asked, name, default) for name, default in (("ra", math.nan), ("dec", math.nan), ("size", 10.0))
     )
-    pixels = int(_number(request, "pixels", 256))
+    side = _number(asked, "pixels", 256)
+    pixels = int(side)
+    if pixels != side:
+        raise UsageError(f"pixels is {side:g}; expected a whole number, 1 to {MAX_SIDE}")
     if not (0.0 <= ra <= 360.0 and abs(dec) <= 90.0 and 0.0 < size <= 90.0 and 1 <= pixels <= MAX_SIDE):
         raise UsageError(f"expected ra and dec (ICRS degrees), size up to 90 degrees and pixels up to {MAX_SIDE}")
     image, wcs = regions.sensitivity_image(totals, number, ra, dec, size, pixels, n_sigma)
@@ -89,19 +101,36 @@ def sensitivity(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _chosen(request: HttpRequest, store: LimitStore) -> tuple[tuple[Totals, list[int]], ...]:
-    return choose_bands(store.totals, request.GET.getlist("instrument"), request.GET.getlist("band"))
+def _read(request: HttpRequest, known: Sequence[str]) -> Parameters:
+    """Parameters by their names in small letters, as the service of the limits takes them; blank ones are not there."""
+    asked: dict[str, list[str]] = {}
+    for name, values in request.GET.lists():
+        if name.lower() not in known:
+            raise UsageError(f"there is no parameter {name[:40]!r}; there are {', '.join(known)}")
+        asked.setdefault(name.lower(), []).extend(value.strip() for value in values if value.strip())
+    for name, values in asked.items():
+        if len(values) > 1 and name not in _LISTS:
+            raise UsageError(f"{name} is given {len(values)} times; expected once")
+    return asked
 
 
-def _one(request: HttpRequest, store: LimitStore) -> tuple[Totals, int]:
-    found = [(totals, number) for totals, numbers in _chosen(request, store) for number in numbers]
+def _text(asked: Parameters, name: str) -> str:
+    return next(iter(asked.get(name, ())), "")
+
+
+def _chosen(asked: Parameters, store: LimitStore) -> tuple[tuple[Totals, list[int]], ...]:
+    return choose_bands(store.totals, asked.get("instrument", ()), asked.get("band", ()))
+
+
+def _one(asked: Parameters, store: LimitStore) -> tuple[Totals, int]:
+    found = [(totals, number) for totals, numbers in _chosen(asked, store) for number in numbers]
     if len(found) != 1:
         raise UsageError(f"instrument and band leave {len(found)} maps; name one of them")
     return found[0]
 
 
-def _number(request: HttpRequest, name: str, default: float) -> float:
-    text = request.GET.get(name, "")
+def _number(asked: Parameters, name: str, default: float) -> float:
+    text = _text(asked, name)
     try:
         value = float(text) if text else default
     except ValueError:

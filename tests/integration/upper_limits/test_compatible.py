@@ -159,6 +159,23 @@ def test_coverage_at_a_depth_and_a_sensitivity_image_agree(client, limits):
     assert client.get("/api/v1/upper-limits/coverage", {"depth": 1}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("address", "query", "words"),
+    [
+        ("region", "ra=1&dec=2&radius=1&fluxes=8", "there is no parameter 'fluxes'; there are instrument, band"),
+        ("region", "moc=3/704&radius=1", "both were given"),
+        ("region", "ra=1&RA=2&dec=2&radius=1", "ra is given 2 times; expected once"),
+        ("coverage", "band=20-40&depth=8&radius=5", "there is no parameter 'radius'"),
+        ("sensitivity", "band=20-40&ra=1&dec=2&depth=8", "there is no parameter 'depth'"),
+        ("sensitivity", "band=20-40&ra=1&dec=2&pixels=3.5", "pixels is 3.5; expected a whole number"),
+    ],
+)
+def test_regions_refuse_what_they_would_not_heed(client, limits, address, query, words):
+    answer = client.get(f"/api/v1/upper-limits/{address}?{query}")
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
 def test_rapidxmm_records_have_the_keys_and_types_of_its_answers(client, limits):
     (record,) = client.get("/servlet/get-uls", {"ra": "120.0000000001", "dec": "-30"}).json()
     numbers = ["id", "npixel", "nside", "ra", "dec", "start_timestamp"]
