@@ -134,6 +134,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "archive.urls"
 WSGI_APPLICATION = "archive.wsgi.application"
+# A thread of every web worker makes what pages show of a whole release before the first visitor asks.
+KEEP_WARM = True
 APPEND_SLASH = False
 TEMPLATES = [
     {

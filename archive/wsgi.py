@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "archive.settings")
@@ -13,6 +14,11 @@ MOST_CHUNKED_BYTES = 80 * 2**20
 _SPOOL_BYTES = 2**20
 
 _django = get_wsgi_application()
+
+if settings.KEEP_WARM:
+    from archive.website.warm import start_keeping_warm  # it needs the models, which are loaded now
+
+    start_keeping_warm()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -29,3 +29,4 @@ from archive.settings import *  # noqa: E402, F403 - the environment comes first
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - whitenoise warns where it is absent
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+KEEP_WARM = False  # no thread of its own beside the transactions of tests

@@ -1,5 +1,8 @@
 """What keeps the pages quick on a full-size mission: counts kept for a release, exact ones; few rows read."""
 
+from types import SimpleNamespace
+from unittest import mock
+
 import pytest
 from django.db import connection
 from django.http import QueryDict
@@ -7,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from archive import models, selectors
 from archive.published import load_tables
-from archive.website import facet_cubes, source_products
+from archive.website import facet_cubes, pictures, source_products, timeline, warm
 from archive.website.searches import SEARCHES, count_cubes, count_search, find_page, read_search
 from archive.website.table_sql import read_counts
+from archive.website.views import home
 from tests.support.web_archive import CRAB
 
 
@@ -131,3 +135,40 @@ def test_the_account_can_watch_a_source_from_its_page(text, client, django_user_
     assert f'href="/feeds/sources/{CRAB}.atom"' in text(f"/sources/{CRAB}").replace("%2B", "+")
     client.force_login(django_user_model.objects.create_user("visitor"))
     assert "Watch this source" in text(f"/sources/{CRAB}")
+
+
+def test_a_new_release_is_made_ready_before_its_first_visitor(archive, client, django_assert_max_num_queries):
+    home.mission_glance.cache_clear()
+    timeline._read_orbits.cache_clear()
+    pictures.coverage_png.cache_clear()
+    warm.load_pages()
+    stamp = warm.warm_release(None)
+    with django_assert_max_num_queries(5):
+        assert client.get("/").status_code == 200
+        assert client.get("/coverage.png").status_code == 200
+    with django_assert_max_num_queries(1):
+        assert warm.warm_release(stamp) == stamp
+
+
+def test_what_cannot_be_made_in_advance_is_logged_and_tried_again(monkeypatch, caplog):
+    class Enough(BaseException):
+        pass
+
+    rounds = []
+
+    def sleep(seconds):
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            raise Enough
+
+    def fail(seen):
+        raise RuntimeError("no disk")
+
+    monkeypatch.setattr(warm, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(warm, "warm_release", fail)
+    monkeypatch.setattr(warm, "connections", mock.Mock())
+    caplog.set_level("INFO", "archive.website.warm")
+    with pytest.raises(Enough):
+        warm.keep_warm()
+    assert rounds == [warm.LOOK_EVERY_S] * 2
+    assert [record.exc_info[1].args for record in caplog.records] == [("no disk",)] * 2
