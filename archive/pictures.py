@@ -14,6 +14,7 @@ FloatArray = NDArray[np.float64]
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TRANSPARENT_FIRST = b"\x00"
 _GREY_TRANSPARENT = b"\x00\x00"
+_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 # ESA 1997, The Hipparcos and Tycho Catalogues (SP-1200), volume 1, equation 1.5.11.
 GALACTIC_TO_ICRS = np.array([
     [-0.0548755604, 0.4941094279, -0.8676661490],
@@ -40,12 +41,9 @@ def encode_png(indices: NDArray[np.uint8], palette: bytes | None = None, *, tran
     height, width = indices.shape
     lines = np.zeros((height, width + 1), dtype=np.uint8)
     lines[:, 1:] = indices
-    chunks = [_header(width, height, 0 if palette is None else 3)]
-    if palette is not None:
-        chunks.append(_chunk(b"PLTE", palette))
-    if transparent:
-        chunks.append(_chunk(b"tRNS", _GREY_TRANSPARENT if palette is None else _TRANSPARENT_FIRST))
-    return b"".join((_PNG_SIGNATURE, *chunks, _chunk(b"IDAT", isal_zlib.compress(lines, 1)), _chunk(b"IEND", b"")))
+    return b"".join((
+        _before_pixels(width, height, palette, transparent), _chunk(b"IDAT", isal_zlib.compress(lines, 1)), _END
+    ))  # fmt: skip
 
 
 def encode_rgba_png(colours: NDArray[np.uint8]) -> bytes:
@@ -59,7 +57,7 @@ def encode_rgba_png(colours: NDArray[np.uint8]) -> bytes:
     lines = np.zeros((height, 4 * width + 1), dtype=np.uint8)
     lines[:, 1:] = colours.reshape(height, 4 * width)
     data = _chunk(b"IDAT", isal_zlib.compress(lines, 1))
-    return b"".join((_PNG_SIGNATURE, _header(width, height, 6), data, _chunk(b"IEND", b"")))
+    return b"".join((_PNG_SIGNATURE, _header(width, height, 6), data, _END))
 
 
 @lru_cache(maxsize=4)
@@ -91,6 +89,17 @@ def mollweide_sky(width: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]
     for array in (ra, dec, inside):
         array.setflags(write=False)
     return ra, dec, inside
+
+
+@lru_cache(maxsize=64)
+def _before_pixels(width: int, height: int, palette: bytes | None, transparent: bool) -> bytes:  # noqa: FBT001 - of the key
+    """Signature, size and colours: the same for every tile of a map."""
+    chunks = [_header(width, height, 0 if palette is None else 3)]
+    if palette is not None:
+        chunks.append(_chunk(b"PLTE", palette))
+    if transparent:
+        chunks.append(_chunk(b"tRNS", _GREY_TRANSPARENT if palette is None else _TRANSPARENT_FIRST))
+    return b"".join((_PNG_SIGNATURE, *chunks))
 
 
 def _header(width: int, height: int, colour_type: int) -> bytes:

@@ -132,9 +132,12 @@ def colour_indices(values: NDArray[np.float32], cuts: Cuts) -> NDArray[np.uint8]
     array([[  0,   1,   1, 255, 255]], dtype=uint8)
     """
     scale = np.float32(1 / (cuts.high - cuts.low))
-    position = np.clip((values - np.float32(cuts.low)) * scale, 0, 1)
-    index = stretch_unit(position, cuts.stretch) * np.float32(254) + np.float32(1.5)
-    return np.where(np.isnan(values), np.float32(0), index).astype(np.uint8)
+    position = values - np.float32(cuts.low)
+    position *= scale
+    np.minimum(np.maximum(position, 0, out=position), 1, out=position)
+    index = stretch_unit(position, cuts.stretch) * np.float32(254)
+    index += np.float32(1.5)
+    return np.fmax(index, 0, out=index).astype(np.uint8)  # of NaN and 0, fmax gives 0
 
 
 def _cubehelix(level: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ from hips import views
 _SURVEY = r"(?P<survey_id>[^/]{1,100})(?:/+(?P<path>.*))?$"
 
 urlpatterns = [
+    # Tiles and Allsky pictures of the current release: nearly all that is asked for.
+    re_path(r"^(?P<survey_id>[^/]{1,100})/(?P<path>Norder.*)$", views.survey_file),
     path("", views.index, name="hips-index"),
     path("list", views.survey_list, name="hips-list"),
     path("<str:survey_id>/", views.survey_file, name="hips-survey"),
