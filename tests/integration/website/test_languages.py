@@ -70,6 +70,8 @@ def test_numbers_keep_their_point(archive, client):
 PROTOCOLS = [
     "/api/v1/sources?limit=2",
     "/api/v1/products/nothing",
+    "/api/v1/resolve?name=gal+184.6+-5.8",
+    "/sky/marks.json?polygon=80+18,87+18,87+26",
     "/api/v1/upper-limits",
     "/tap/sync?LANG=ADQL&FORMAT=votable&QUERY=SELECT+TOP+1+*+FROM+integral.nothing",
     "/tap/sync?LANG=ADQL&FORMAT=csv&QUERY=SELECT+TOP+3+*+FROM+integral.sources+ORDER+BY+source_id",
