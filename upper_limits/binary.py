@@ -28,6 +28,8 @@ CONTENT_TYPES = {
 _NUMPY = {"double": ">f8", "int": ">i4", "long": ">i8"}
 _TFORM = {"double": "D", "int": "J", "long": "K", "boolean": "L"}
 _BLOCK = 2880
+Texts = Mapping[str, tuple[int, str]]
+"""Bytes and encoding of each text column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,16 @@ def write_binary2(
             field_start(column, str(width.characters), width.votable_type) if width else field_start(column)
         ).encode()
     yield b'<DATA><BINARY2><STREAM encoding="base64">\n'
+    texts = {name: (one.votable_bytes, "ascii" if one.ascii else "utf-16-be") for name, one in widths.items()}
     flags = (len(fields) + 7) // 8
-    layout = [("null", f"V{flags}")]
-    layout += [(column.name, _votable_type(column, widths)) for column in fields]
+    layout = [("null", f"V{flags}"), *_layout(fields, texts)]
     row_bytes, rest = np.dtype(layout).itemsize, b""
     for chunk in chunks:
         content = bytearray(len(rest) + _length(chunk, fields) * row_bytes)
         content[: len(rest)] = rest
         rows = np.frombuffer(content, dtype=layout, offset=len(rest))
         for column in fields:
-            rows[column.name] = _votable_values(chunk[column.name], column, widths)
+            rows[column.name] = _encode(chunk[column.name], column, texts)
         whole = len(content) - len(content) % 3
         rest = bytes(content[whole:])
         yield base64.b64encode(memoryview(content)[:whole])
@@ -99,20 +101,15 @@ def write_fits(
     count = head.get("row_count")
     if not isinstance(count, int):
         raise UsageError("this answer cannot be written as FITS; ask for arrow or parquet")
-    layout = [
-        (
-            column.name,
-            f"S{widths[column.name].fits_bytes}" if column.datatype == "char" else _NUMPY.get(column.datatype, "S1"),
-        )
-        for column in fields
-    ]
+    texts = {name: (one.fits_bytes, "utf-8") for name, one in widths.items()}
+    layout = _layout(fields, texts)
     width = np.dtype(layout).itemsize
     yield _fits_header(head, fields, layout, width, count)
     written = 0
     for chunk in chunks:
         rows = np.zeros(_length(chunk, fields), dtype=layout)
         for column in fields:
-            rows[column.name] = _fits_values(chunk[column.name], column, widths)
+            rows[column.name] = _encode(chunk[column.name], column, texts)
         written += len(rows)
         yield rows.tobytes()
     if written != count:
@@ -125,28 +122,16 @@ def _length(chunk: Chunk, fields: Sequence[Column]) -> int:
     return len(values.codes) if isinstance(values, Text) else len(values)
 
 
-def _votable_type(column: Column, widths: Mapping[str, TextWidth]) -> str:
+def _layout(fields: Sequence[Column], texts: Texts) -> list[tuple[str, str]]:
+    return [
+        (one.name, f"S{texts[one.name][0]}" if one.datatype == "char" else _NUMPY.get(one.datatype, "S1"))
+        for one in fields
+    ]
+
+
+def _encode(values: NDArray[np.generic] | Text | list[object], column: Column, texts: Texts) -> NDArray[np.generic]:
     if column.datatype == "char":
-        return f"S{widths[column.name].votable_bytes}"
-    return _NUMPY.get(column.datatype, "S1")
-
-
-def _votable_values(
-    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, TextWidth]
-) -> NDArray[np.generic]:
-    if column.datatype == "char":
-        width = widths[column.name]
-        return _words(values, width.votable_bytes, "ascii" if width.ascii else "utf-16-be")
-    if column.datatype == "boolean":
-        return np.where(np.asarray(values, dtype=np.bool_), b"T", b"F")
-    return np.asarray(values)
-
-
-def _fits_values(
-    values: NDArray[np.generic] | Text | list[object], column: Column, widths: Mapping[str, TextWidth]
-) -> NDArray[np.generic]:
-    if column.datatype == "char":
-        return _words(values, widths[column.name].fits_bytes, "utf-8")
+        return _words(values, *texts[column.name])
     if column.datatype == "boolean":
         return np.where(np.asarray(values, dtype=np.bool_), b"T", b"F")
     return np.asarray(values)
