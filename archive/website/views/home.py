@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Floor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, npgettext_lazy, pgettext_lazy
 
 from archive.errors import NotFoundError
 from archive.models import (
@@ -66,14 +66,26 @@ def mission_glance(release_number: int) -> dict[str, object]:
     return {
         # Kept for readers of every language, hence lazy.
         "counts": (
-            ("/sources/", ngettext_lazy("source", "sources", sources), sources),
-            ("/observations/", ngettext_lazy("observation", "observations", observations), observations),
-            ("/observations/", ngettext_lazy("science window", "science windows", n_windows), n_windows),
-            ("/products/", ngettext_lazy("product", "products", n_products), n_products),
-            ("/products/?kind=spectrum", ngettext_lazy("spectrum", "spectra", spectra), spectra),
+            ("/sources/", npgettext_lazy("what the archive holds", "source", "sources", sources), sources),
+            (
+                "/observations/",
+                npgettext_lazy("what the archive holds", "observation", "observations", observations),
+                observations,
+            ),
+            (
+                "/observations/",
+                npgettext_lazy("what the archive holds", "science window", "science windows", n_windows),
+                n_windows,
+            ),
+            ("/products/", npgettext_lazy("what the archive holds", "product", "products", n_products), n_products),
+            (
+                "/products/?kind=spectrum",
+                npgettext_lazy("what the archive holds", "spectrum", "spectra", spectra),
+                spectra,
+            ),
             (
                 "/products/?kind=long_timeseries",
-                ngettext_lazy("all-mission series", "all-mission series", series),
+                npgettext_lazy("what the archive holds", "all-mission series", "all-mission series", series),
                 series,
             ),
         ),
