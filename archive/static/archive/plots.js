@@ -97,6 +97,16 @@ function errorBars(curves, log) {
   };
 }
 
+// Months, days and hours of a time axis: uPlot writes English ones, "3/22" and "5pm", which other languages write differently.
+function datesOf(language) {
+  if (language === "en") {
+    return undefined;
+  }
+  const month = new Intl.DateTimeFormat(language, { month: "short", timeZone: "UTC" });
+  const MMM = Array.from({ length: 12 }, (_, number) => month.format(Date.UTC(2000, number)));
+  return (words) => uPlot.fmtDate(words.replace("{M}/{D}", "{D}/{M}").replace("{h}:{mm}{aa}", "{HH}:{mm}").replace("{h}{aa}", "{HH}:00"), { MMM });
+}
+
 // All curves on one x array; null where a curve has no point.
 function align(curves) {
   return curves.length === 1 ? [curves[0].x, curves[0].y] : uPlot.join(curves.map((curve) => [curve.x, curve.y]));
@@ -114,11 +124,15 @@ function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog, yDown }) {
     height: box.classList.contains("spectrum") ? 340 : Math.max(260, Math.min(340, box.clientWidth * 0.45)),
     cursor: { drag: { x: true, y: true, uni: 24 }, points: { size: 7 } },
     tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), "Etc/UTC"),
+    fmtDate: datesOf(document.documentElement.lang),
     scales: {
       x: { time: xTime, distr: xLog ? 3 : 1, range: xLog ? undefined : (_, low, high) => widened(low, high) },
       y: { distr: yLog ? 3 : 1, dir: yDown ? -1 : 1, range: yLog ? undefined : (_, low, high) => padded(curves, low, high) },
     },
-    axes: [axis(xLabel, 40), { ...axis(yLabel, 64), values: yLog ? logValues : undefined }],
+    axes: [
+      { ...axis(xLabel, 40), values: xTime || xLog ? undefined : numberValues },
+      { ...axis(yLabel, 64), values: yLog ? logValues : numberValues },
+    ],
     series: [
       { label: xLabel, value: (_, value) => (value === null ? "–" : formatX(value, xTime)) },
       ...curves.map((curve) => ({
@@ -136,6 +150,13 @@ function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog, yDown }) {
 
 function logValues(plot, splits) {
   return splits.map((value) => (value === null ? "" : Math.abs(Math.log10(value) % 1) < 1e-9 ? shortNumber(value) : ""));
+}
+
+// Numbers have a decimal point in every language, as in tables and files.
+const NUMBERS = new Intl.NumberFormat("en");
+
+function numberValues(plot, splits, axis, space, step) {
+  return splits.map((value) => (value === null ? "" : step < 1e-3 ? String(Number(value.toPrecision(6))) : NUMBERS.format(value)));
 }
 
 function shortNumber(value) {
