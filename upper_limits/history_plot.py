@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from archive.times import mjd_tt_from_utc, utc_iso_from_mjd_tt
+from upper_limits.frame import Axis, Frame, Tick
 from upper_limits.limits import DETECTION, LIMIT
-from upper_limits.plot import Tick
 from upper_limits.table import Columns
 
-WIDTH, HEIGHT = 720, 260
-LEFT, RIGHT, TOP, BOTTOM = 84, 14, 16, 34
+FRAME = Frame(width=720, height=260, left=84, right=706, top=16, bottom=226)
 _TWO_YEARS_D = 730.0
 _MOST_TICKS = 9
 
@@ -49,12 +49,7 @@ class HistoryPlot:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     simulated: bool
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    bottom: int = HEIGHT - BOTTOM
-    right: int = WIDTH - RIGHT
-    top: int = TOP
+    frame: Frame = FRAME
 
 
 def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | None:
@@ -84,14 +79,7 @@ def plan_history(rows: Columns, instrument: str, band: str) -> HistoryPlot | Non
     tops += [value_of("upper_limit", i) for i in shown if rows["status"][i] == LIMIT]
     bottoms = [value_of("flux", i) - value_of("flux_error", i) for i in shown if rows["status"][i] == DETECTION]
     levels = nice_levels(min([0.0, *bottoms]), max(tops))
-    low, high = levels[0], levels[-1]
-
-    def place_x(time: float) -> float:
-        return round(LEFT + (time - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1)
-
-    def place_y(flux: float) -> float:
-        return round(TOP + (high - min(max(flux, low), high)) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
-
+    place_x, place_y = partial(FRAME.place_x, Axis(first, last)), partial(FRAME.place_y, Axis(levels[0], levels[-1]))
     marks = []
     for index in shown:
         flux, error = value_of("flux", index), value_of("flux_error", index)

@@ -1,22 +1,13 @@
 """Geometry of the plot of limits over energy: plain numbers for an inline SVG, no drawing library."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from upper_limits.frame import LANDSCAPE, Axis, Frame, Tick
 from upper_limits.limits import DETECTION, LIMIT
 from upper_limits.table import Columns
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 74, 14, 14, 44
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A label and where it stands, SVG units."""
-
-    at: float
-    text: str
+_LADDER_KEV = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +39,7 @@ class Plot:
     marks: tuple[Mark, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    bottom: int = HEIGHT - BOTTOM
-    right: int = WIDTH - RIGHT
-    top: int = TOP
+    frame: Frame = LANDSCAPE
 
 
 def plan_plot(rows: Columns) -> Plot | None:
@@ -68,21 +54,13 @@ def plan_plot(rows: Columns) -> Plot | None:
     values = [_value(rows, index) for index in shown]
     low, high = math.floor(math.log10(min(values)) - 0.15), math.ceil(math.log10(max(values)) + 0.15)
     energies = [_number(rows, name, index) for index in shown for name in ("erg_min_kev", "erg_max_kev")]
-    x_low, x_high = math.log10(min(energies)) - 0.06, math.log10(max(energies)) + 0.06
-
-    def place_x(energy: float) -> float:
-        return round(LEFT + (math.log10(energy) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT), 1)
-
-    def place_y(flux: float) -> float:
-        logarithm = min(max(math.log10(max(flux, 1e-300)), low), high)
-        return round(TOP + (high - logarithm) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
-
-    marks = tuple(_mark(rows, index, place_x, place_y) for index in shown)
-    ladder = [e for e in (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000) if x_low < math.log10(e) < x_high]
+    x_axis = Axis(min(energies) * 10**-0.06, max(energies) * 10**0.06, logarithmic=True)
+    y_axis = Axis(10.0**low, 10.0**high, logarithmic=True)
+    ladder = [energy for energy in _LADDER_KEV if x_axis.low < energy < x_axis.high]
     return Plot(
-        marks,
-        tuple(Tick(place_x(energy), f"{energy}") for energy in ladder),
-        tuple(Tick(place_y(10.0**power), f"{power}") for power in range(low, high + 1)),
+        tuple(_mark(rows, index, x_axis, y_axis) for index in shown),
+        tuple(Tick(LANDSCAPE.place_x(x_axis, energy), f"{energy}") for energy in ladder),
+        tuple(Tick(LANDSCAPE.place_y(y_axis, 10.0**power), f"{power}") for power in range(low, high + 1)),
     )
 
 
@@ -91,18 +69,18 @@ def _value(rows: Columns, index: int) -> float:
     return _number(rows, name, index)
 
 
-def _mark(rows: Columns, index: int, place_x: Callable[[float], float], place_y: Callable[[float], float]) -> Mark:
+def _mark(rows: Columns, index: int, x_axis: Axis, y_axis: Axis) -> Mark:
     low, high = _number(rows, "erg_min_kev", index), _number(rows, "erg_max_kev", index)
     flux, error = _number(rows, "flux_erg", index), _number(rows, "flux_error_erg", index)
     detection = rows["status"][index] == DETECTION
     value = _value(rows, index)
     return Mark(
-        place_x(low),
-        place_x(high),
-        place_x(math.sqrt(low * high)),
-        place_y(value),
-        place_y(flux + error),
-        place_y(flux - error),
+        LANDSCAPE.place_x(x_axis, low),
+        LANDSCAPE.place_x(x_axis, high),
+        LANDSCAPE.place_x(x_axis, math.sqrt(low * high)),
+        LANDSCAPE.place_y(y_axis, value),
+        LANDSCAPE.place_y(y_axis, flux + error),
+        LANDSCAPE.place_y(y_axis, flux - error),
         detection,
         bool(rows["simulated"][index]),
         f"{rows['instrument'][index]} {rows['band'][index]}",

@@ -3,27 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from upper_limits.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Tick
+from upper_limits.frame import LANDSCAPE, Axis, Frame, Tick
 
 Points = Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Range, whether it is logarithmic, and the numbers written beside it."""
-
-    low: float
-    high: float
-    marks: tuple[float, ...]
-    logarithmic: bool = False
-
-    def share(self, value: float) -> float:
-        """Where a value stands, 0 to 1; beyond the ends it is drawn at the end."""
-        low, high = self.low, self.high
-        if self.logarithmic:
-            value, low, high = math.log10(max(value, 1e-300)), math.log10(low), math.log10(high)
-        return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +39,7 @@ class ValidationPlot:
     dots: tuple[Dot, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    bottom: int = HEIGHT - BOTTOM
-    right: int = WIDTH - RIGHT
-    top: int = TOP
+    frame: Frame = LANDSCAPE
 
 
 def plan_validation(
@@ -71,13 +50,7 @@ def plan_validation(
 ) -> ValidationPlot:
     """Place curves and dots; `labels` are the title and the names of the two axes."""
     x_axis, y_axis = axes
-
-    def place_x(value: float) -> float:
-        return round(LEFT + x_axis.share(value) * (WIDTH - LEFT - RIGHT), 1)
-
-    def place_y(value: float) -> float:
-        return round(HEIGHT - BOTTOM - y_axis.share(value) * (HEIGHT - TOP - BOTTOM), 1)
-
+    place_x, place_y = partial(LANDSCAPE.place_x, x_axis), partial(LANDSCAPE.place_y, y_axis)
     return ValidationPlot(
         *labels,
         tuple(

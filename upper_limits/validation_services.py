@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext, gettext_noop, pgettext
 
 from archive.errors import UnavailableError
+from upper_limits.frame import Axis
 from upper_limits.services import find_store
 from upper_limits.validation import (
     PUBLISHED_AREAS,
@@ -19,7 +20,7 @@ from upper_limits.validation import (
     measure_depths,
     recover_sources,
 )
-from upper_limits.validation_plot import Axis, ValidationPlot, decades, plan_validation
+from upper_limits.validation_plot import ValidationPlot, decades, plan_validation
 
 FILE = "validation.json"
 MAPS = ((8, 0.8), (6, 1.83))
