@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.support.tap_worker import closed_pools
 from tests.support.web_archive import fill_archive
+
+__all__ = ["archive", "closed_pools", "text"]
 
 
 @pytest.fixture

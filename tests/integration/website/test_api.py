@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from archive import models, services
-from tests.support.tap_worker import closed_pools  # noqa: F401 - a fixture
 from tests.support.web_archive import CRAB, SERIES, SOURCE_COUNT, SPECTRUM
 
 

@@ -2,7 +2,6 @@
 
 import re
 
-from tests.support.tap_worker import closed_pools  # noqa: F401 - a fixture
 from tests.support.web_archive import CRAB, SERIES
 
 FRENCH = {"HTTP_ACCEPT_LANGUAGE": "fr-CA,fr;q=0.9,en;q=0.5"}

@@ -7,7 +7,6 @@ import pytest
 from archive import probes
 from archive.models import Job, ProductFile
 from archive.storage import file_path
-from tests.support.tap_worker import closed_pools  # noqa: F401 - a fixture
 
 
 def found(name):
