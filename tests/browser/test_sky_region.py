@@ -82,11 +82,12 @@ async () => {
   const shape = (...values) => values;
   const A = { circle: shape, polygon: shape, polyline: shape, graphicOverlay: () => ({ add() {}, removeAll() {} }) };
   // Ten pixels are a degree; what is left of the first pixels is not on the sky, as around a whole sky.
-  const pix2world = (x, y) => {
+  // Unless it is asked for a frame, Aladin answers in that of the view, which is Galactic for a whole sky.
+  const pix2world = (x, y, frame) => {
     if (x < 10) {
       throw new Error("no such place");
     }
-    return [80 + x / 10, 18 + y / 10];
+    return frame === "ICRS" ? [80 + x / 10, 18 + y / 10] : [185, -6];
   };
   const aladin = { addOverlay() {}, on() {}, pix2world };
   answerOutside(aladin);

@@ -179,7 +179,7 @@ export function searchRegions(A, aladin, say) {
     };
     cover.addEventListener("click", (event) => {
       const area = id("aladin").getBoundingClientRect();
-      const here = event.detail < 2 && aladin.pix2world(event.clientX - area.left, event.clientY - area.top);
+      const here = event.detail < 2 && aladin.pix2world(event.clientX - area.left, event.clientY - area.top, "ICRS");
       if (here) {
         points = [...points, [(here[0] + 360) % 360, here[1]]];
         write();
@@ -209,7 +209,7 @@ export function searchRegions(A, aladin, say) {
     let centre = null;
     const place = (event) => {
       const box = view.getBoundingClientRect();
-      return aladin.pix2world(event.clientX - box.left, event.clientY - box.top);
+      return aladin.pix2world(event.clientX - box.left, event.clientY - box.top, "ICRS");
     };
     const end = () => {
       cover.remove();
