@@ -17,7 +17,7 @@ from ingestion.simulation.pointing import make_plan
 from ingestion.simulation.products import write_products
 from ingestion.simulation.reference_catalogue import write_reference_catalogue
 from ingestion.simulation.response import make_response
-from ingestion.simulation.skymaps import write_maps
+from ingestion.simulation.skymaps import write_maps, write_year_maps
 from ingestion.simulation.sources import load_sources
 from ingestion.simulation.spectra import ARF_FILE, RMF_FILE
 
@@ -74,6 +74,8 @@ def write_mission(directory: Path, options: SimulationOptions, progress: Callabl
     )
     folder = directory / "maps"
     measured = write_maps(folder, plan, sources, options, progress)
+    if options.year_maps:
+        write_year_maps(folder, plan, sources, options, progress)
     write_delivery(
         folder,
         options,

@@ -12,6 +12,7 @@ _RANGES = {
     "order": (5, 10),
     "seed": (0, 2**31 - 1),
     "products": (1, 100),
+    "year_maps": (0, 1),
 }
 
 
@@ -25,6 +26,7 @@ class SimulationOptions:
     order : HEALPix order of the sky maps, 5 to 10 (nside = 2**order)
     seed : seed of every random number
     products : number of sources for which products are written, brightest first, 1 to 100
+    year_maps : whether maps of every single year are written, of one band and coarse
 
     Raises
     ------
@@ -36,6 +38,7 @@ class SimulationOptions:
     order: int = 8
     seed: int = 2002
     products: int = 30
+    year_maps: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
@@ -46,7 +49,8 @@ class SimulationOptions:
     @property
     def tag(self) -> str:
         """Short text that names version and options; part of every delivery id."""
-        return f"sim{SIMULATION_VERSION}-s{self.seed}-n{self.science_windows}-k{self.order}-p{self.products}"
+        text = f"sim{SIMULATION_VERSION}-s{self.seed}-n{self.science_windows}-k{self.order}-p{self.products}"
+        return f"{text}-y" if self.year_maps else text
 
     def as_dict(self) -> dict[str, int]:
         """Options by name, as written to `simulation.json`."""

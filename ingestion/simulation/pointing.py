@@ -76,6 +76,12 @@ class Plan:
         """Number of science windows, pointings and slews."""
         return len(self.tstart) + int(self.slew_after.sum())
 
+    def years(self) -> IntArray:
+        """Calendar year (TT) in which the observation of each pointing begins, (n,)."""
+        begins = self.tstart[[one.first for one in self.observations]]
+        days = np.datetime64("2000-01-01") + np.floor(begins).astype("timedelta64[D]")
+        return (days.astype("datetime64[Y]").astype(np.int64) + 1970)[self.observation]
+
 
 def make_plan(options: SimulationOptions, sources: tuple[Source, ...]) -> Plan:
     """Make the pointing plan of `options.science_windows` science windows, pointings and slews together.

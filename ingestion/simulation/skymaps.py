@@ -1,13 +1,13 @@
 """All-sky flux, variance and exposure maps per band: noise that follows the exposure, sources with the PSF."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.simulation.exposure import pixel_vectors, refine, sky_exposure
+from ingestion.simulation.exposure import pixel_vectors, refine, sky_exposure, yearly_exposure
 from ingestion.simulation.fitsfiles import SKY_KEYWORDS, Column, make_table, time_keywords, write_fits
 from ingestion.simulation.geometry import icrs_from_galactic, vector
 from ingestion.simulation.options import SimulationOptions
@@ -20,6 +20,9 @@ Float32Array = NDArray[np.float32]
 
 ISGRI_PSF_ARCMIN = 12.0
 JEMX_PSF_ARCMIN = 3.35
+YEAR_ORDER = 6
+"""Order of the maps of single years, or less where those of the mission are coarser."""
+
 _SHORTEST_EXPOSURE_S = 100.0
 _BRIGHT_MCRAB = 100.0
 _HALO_PER_MCRAB = 0.004
@@ -69,6 +72,16 @@ def psf_fwhm_arcmin(instrument: str, order: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """Of which time maps are: `name` as MAPEPOCH has it, IJD from and to, number of pointings."""
+
+    name: str
+    tstart: float
+    tstop: float
+    pointings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sky:
     """What the noise of every band has in common; arrays (12 * 4**order,), NESTED, float32.
 
@@ -100,6 +113,7 @@ def write_maps(
         name: pixels_near(options.order, source_vectors(sources), 2.0 * psf_fwhm_arcmin(name, options.order) / 60.0)
         for name in sky.exposure
     }
+    mission = Epoch("MISSION", float(plan.tstart[0]), float(plan.tstop[-1]), len(plan.tstart))
     measured: dict[str, SourceFit] = {}
     for number, band in enumerate(BANDS):
         progress(f"sky maps: {band.instrument} {band.low_kev:.0f}-{band.high_kev:.0f} keV")
@@ -109,19 +123,49 @@ def write_maps(
         for at, value in enumerate(band_fluxes(sources, band.low_kev, band.high_kev)):
             flux[around.ipix[at]] += (value * around.profile(at, fwhm)).astype(np.float32)
         exposure = sky.exposure[band.instrument]
-        _write_map(folder / map_file(band), band, (flux, variance, exposure), plan, options.order)
+        _write_map(folder / map_file(band), band, (flux, variance, exposure), mission, options.order)
         measured[f"{band.instrument}_{band.name}"] = fit_sources(flux, variance, exposure, around, fwhm)
     return measured
 
 
-def map_file(band: Band) -> str:
+def write_year_maps(
+    folder: Path, plan: Plan, sources: tuple[Source, ...], options: SimulationOptions, progress: Callable[[str], None]
+) -> None:
+    """Write the maps of every single year: of the first band alone, and coarse, enough to see the years go by.
+
+    Sources are as bright in every year as in the whole mission; exposure and noise are those of the year.
+    """
+    band, order = BANDS[0], min(options.order, YEAR_ORDER)
+    progress(f"sky maps of single years: {band.instrument} {band.low_kev:.0f}-{band.high_kev:.0f} keV")
+    years = plan.years()
+    sky = _make_sky({str(year): seen for year, seen in yearly_exposure(plan).items()}, sources, order)
+    fwhm = psf_fwhm_arcmin(band.instrument, order)
+    around = pixels_near(order, source_vectors(sources), 2.0 * fwhm / 60.0)
+    stars = np.zeros(12 * 4**order, dtype=np.float32)
+    for at, value in enumerate(band_fluxes(sources, band.low_kev, band.high_kev)):
+        stars[around.ipix[at]] += (value * around.profile(at, fwhm)).astype(np.float32)
+    for year, exposure in sky.exposure.items():
+        if not exposure.any():
+            continue
+        alone = replace(sky, exposure={band.instrument: exposure})
+        flux, variance = make_noise(band, alone, np.random.default_rng([options.seed, 8, int(year)]))
+        (used,) = np.nonzero(years == int(year))
+        epoch = Epoch(f"YEAR-{year}", float(plan.tstart[used[0]]), float(plan.tstop[used[-1]]), used.size)
+        _write_map(folder / map_file(band, year), band, (flux + stars, variance, exposure), epoch, order)
+
+
+def map_file(band: Band, year: str = "") -> str:
     """File name of a band's maps."""
-    return f"{'isgri' if band.instrument == 'IBIS' else 'jemx'}_{band.name}_maps.fits"
+    return f"{'isgri' if band.instrument == 'IBIS' else 'jemx'}_{band.name}{year and '_'}{year}_maps.fits"
 
 
 def make_sky(plan: Plan, sources: tuple[Source, ...], order: int) -> Sky:
-    """Exposure, noise factor and halos of the whole sky, one base cell at a time so that memory stays small."""
-    coarse: dict[str, FloatArray] = dict(zip(("IBIS", "JEMX"), sky_exposure(plan), strict=True))
+    """Exposure by instrument, noise factor and halos of the whole sky."""
+    return _make_sky(dict(zip(("IBIS", "JEMX"), sky_exposure(plan), strict=True)), sources, order)
+
+
+def _make_sky(coarse: dict[str, FloatArray], sources: tuple[Source, ...], order: int) -> Sky:
+    """Go through the sky one base cell at a time so that memory stays small."""
     size, cell = 12 * 4**order, 4**order
     exposure = {name: np.empty(size, dtype=np.float32) for name in coarse}
     factor, halo = np.empty(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
@@ -194,7 +238,7 @@ def _write_map(
     path: Path,
     band: Band,
     arrays: tuple[Float32Array, Float32Array, Float32Array],
-    plan: Plan,
+    epoch: Epoch,
     order: int,
 ) -> None:
     flux, variance, exposure = arrays
@@ -226,9 +270,9 @@ def _write_map(
             "CRABFLUX": crab_flux_erg(band.low_kev, band.high_kev),
             "PSFFWHM": round(psf_fwhm_arcmin(band.instrument, order), 3),
             "PSFSHAPE": "GAUSSIAN",
-            "NSCW": len(plan.tstart),
-            "MAPEPOCH": "MISSION",
-            **time_keywords(float(plan.tstart[0]), float(plan.tstop[-1])),
+            "NSCW": epoch.pointings,
+            "MAPEPOCH": epoch.name,
+            **time_keywords(epoch.tstart, epoch.tstop),
             **SKY_KEYWORDS,
         },
     )

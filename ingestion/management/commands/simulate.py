@@ -45,6 +45,9 @@ class Command(BaseCommand):
             metavar="N",
             help=f"sources with light curves and spectra, brightest first (default {usual.products})",
         )
+        parser.add_argument(
+            "--no-year-maps", dest="year_maps", action="store_false", help="leave out the sky maps of single years"
+        )
 
     def handle(self, **options: Any) -> None:
         """Write the mission; every failure is one sentence."""
@@ -54,6 +57,7 @@ class Command(BaseCommand):
                 order=options["order"],
                 seed=options["seed"],
                 products=options["products"],
+                year_maps=options["year_maps"],
             )
             written = write_mission(options["directory"], wanted, self._say)
         except ArchiveError as error:

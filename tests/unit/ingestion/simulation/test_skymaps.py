@@ -8,11 +8,21 @@ from astropy.io import fits
 from cdshealpix.nested import cone_search, healpix_to_skycoord
 from scipy.optimize import curve_fit
 
+from archive.healpix import pixels_nested
+from ingestion.profiles.products import read_maps
 from ingestion.simulation.exposure import fractions, jemx_fraction, pixel_vectors, sky_exposure
 from ingestion.simulation.geometry import galactic, lonlat
 from ingestion.simulation.options import SimulationOptions
 from ingestion.simulation.pointing import make_plan
-from ingestion.simulation.skymaps import BANDS, make_noise, make_sky, noise_factor, psf_fwhm_arcmin, write_maps
+from ingestion.simulation.skymaps import (
+    BANDS,
+    make_noise,
+    make_sky,
+    noise_factor,
+    psf_fwhm_arcmin,
+    write_maps,
+    write_year_maps,
+)
 from ingestion.simulation.sources import band_fluxes, crab_flux_erg, load_sources
 
 OPTIONS = SimulationOptions(science_windows=2000, order=8)
@@ -154,3 +164,36 @@ def test_file_is_standard_healpix(written):
 def test_crab_unit_is_the_published_one():
     # 1 mCrab = 1.43e-11 erg cm-2 s-1 in 17-60 keV, Krivonos et al. 2007
     assert crab_flux_erg(17.0, 60.0) == pytest.approx(1.43e-11, rel=1e-3)
+
+
+def test_maps_of_years_add_up_to_the_mission_and_are_taken_as_delivered(tmp_path, sources):
+    options = SimulationOptions(science_windows=400, order=5, year_maps=True)
+    small = make_plan(options, sources)
+    write_year_maps(tmp_path, small, sources, options, print)
+    contents = [read_maps(path) for path in sorted(tmp_path.glob("isgri_17_60_20??_maps.fits"))]
+    assert len(contents) > 15
+    total, crab = np.zeros(12 * 4**5), []
+    place = int(pixels_nested(5, 83.633, 22.014))
+    for content in contents:
+        assert content.simulated
+        assert not content.findings
+        by_quantity = {part.sky_map.quantity: part for part in content.maps}
+        sky_map = by_quantity["flux"].sky_map
+        assert sky_map.map_id == f"isgri_17_60_flux_{sky_map.epoch}"
+        assert sky_map.order == 5
+        total += np.nan_to_num(by_quantity["exposure"].values)
+        significance = by_quantity["flux"].values[place] / np.sqrt(by_quantity["variance"].values[place])
+        crab += [significance] if np.isfinite(significance) else []
+    assert len(crab) >= 3
+    assert min(crab) > 5
+    mission = make_sky(small, sources, 5).exposure["IBIS"]
+    np.testing.assert_allclose(total, mission, rtol=1e-4, atol=100.0 * len(contents))  # less than 100 s in a year is 0
+
+
+def test_pointings_of_an_observation_belong_to_one_year(plan):
+    years = plan.years()
+    assert set(years.tolist()) == set(range(2002, 2026))
+    for observation in plan.observations:
+        assert len(set(years[observation.first : observation.first + observation.count].tolist())) == 1
+    begin = np.datetime64("2000-01-01") + plan.tstart.astype("timedelta64[D]")
+    assert np.mean(begin.astype("datetime64[Y]").astype(int) + 1970 == years) > 0.99
