@@ -60,6 +60,12 @@ def test_words_of_scripts(client, db):
     assert "not translated into &#x27;xx&#x27;" in unknown.content.decode()
 
 
+def test_page_of_the_api_is_translated_but_not_what_it_describes(client, db):
+    page = client.get("/api/v1/docs", **FRENCH).content.decode()
+    assert '<html lang="fr">' in page
+    assert '<p lang="en">Sources by name and position, page by page</p>' in page
+
+
 def test_numbers_keep_their_point(archive, client):
     page = client.get(f"/sources/{CRAB}", **FRENCH).content.decode()
     assert "230.92" in page
