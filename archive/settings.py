@@ -120,6 +120,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "archive.website.compression.compress_pages",
     "archive.usage.count_usage",
     "archive.website.languages.page_language",
     "archive.website.middleware.security_headers",
