@@ -187,6 +187,12 @@ def test_page_names_the_map_and_says_simulated(get, path):
 
 
 @pytest.mark.django_db
+def test_files_and_errors_are_the_same_in_every_language(maps, client):
+    for path in (f"{FLUX}/properties", "/hips/list", f"{FLUX}/Moc.fits", "/hips/none/properties"):
+        english, french = (client.get(path, headers={"accept-language": one}) for one in ("en", "fr"))
+        assert (english.status_code, english.content) == (french.status_code, french.content), path
+
+
 def test_page_of_an_archive_without_maps_says_so(client, maps, monkeypatch):
     from archive import selectors
     from hips import services

@@ -50,6 +50,22 @@ def test_errors_are_sentences_on_the_page(client, limits, parameters, status, wo
     assert "<script>alert" not in page.content.decode()
 
 
+def test_numbers_code_and_answers_are_the_same_in_every_language(client, limits):
+    query = {"position": "120 -30"}
+    english, french = (client.get("/upper-limits/", query, headers={"accept-language": one}) for one in ("en", "fr"))
+    assert (english["Content-Language"], french["Content-Language"]) == ("en", "fr")
+    code, numbers = r'<pre id="limits-python">(.*?)</pre>', r'<td class="num nowrap">([^<]*)'
+    for pattern in (code, numbers):
+        found, same = (re.findall(pattern, page.content.decode(), re.DOTALL) for page in (english, french))
+        assert found == same
+        assert found
+    answers = [
+        client.get("/api/v1/upper-limits", {**query, "format": "csv"}, headers={"accept-language": one}).getvalue()
+        for one in ("en", "fr")
+    ]
+    assert answers[0] == answers[1]
+
+
 def test_outside_coverage_is_said(client, limits):
     assert "outside coverage" in client.get("/upper-limits/", {"position": "315 -41"}).content.decode()
 
