@@ -193,6 +193,7 @@ def test_files_and_errors_are_the_same_in_every_language(maps, client):
         assert (english.status_code, english.content) == (french.status_code, french.content), path
 
 
+@pytest.mark.django_db
 def test_page_of_an_archive_without_maps_says_so(client, maps, monkeypatch):
     from archive import selectors
     from hips import services
