@@ -20,7 +20,6 @@ from django.views.i18n import set_language as _set_language
 from archive.errors import NotFoundError
 
 _FOR_PROGRAMS = "/api/"
-_FOR_PEOPLE = "/api/v1/docs"
 
 # Without a token, which would need a cookie on every page: the worst a foreign form can do is to change the language.
 choose_language = csrf_exempt(require_POST(_set_language))
@@ -42,7 +41,10 @@ def page_language(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
     """Answer in the language of the reader (RFC 9110 section 12.5.4), and tell caches what the answer depends on."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        for_programs = request.path_info.startswith(_FOR_PROGRAMS) and request.path_info != _FOR_PEOPLE
+        # The API has pages too (its documentation, jobs), which browsers ask for by name.
+        for_programs = request.path_info.startswith(_FOR_PROGRAMS) and "text/html" not in request.headers.get(
+            "Accept", ""
+        )
         language = settings.LANGUAGE_CODE if for_programs else translation.get_language_from_request(request)
         with translation.override(language):
             request.LANGUAGE_CODE = language  # pyright: ignore[reportAttributeAccessIssue] - Django documents it

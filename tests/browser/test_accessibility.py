@@ -39,6 +39,7 @@ def axe(request):
     return script.read_text(encoding="utf-8")
 
 
+@pytest.mark.timeout(600)  # 40 pages, each checked twice
 def test_axe_finds_no_violation_on_any_page_in_either_theme(chromium, site, axe):
     # axe is put into the page by the browser's debugger, past the content security policy.
     # Without transitions the colours of a theme are there at once.

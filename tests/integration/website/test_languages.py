@@ -61,7 +61,7 @@ def test_words_of_scripts(client, db):
 
 
 def test_page_of_the_api_is_translated_but_not_what_it_describes(client, db):
-    page = client.get("/api/v1/docs", **FRENCH).content.decode()
+    page = client.get("/api/v1/docs", HTTP_ACCEPT="text/html", **FRENCH).content.decode()
     assert '<html lang="fr">' in page
     assert '<p lang="en">Sources by name and position, page by page</p>' in page
 
