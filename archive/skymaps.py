@@ -3,6 +3,10 @@
 A version is a directory ``<root>/<name>/`` with one ``.npy`` file per map and a ``manifest.json``. It is written
 aside and renamed, so that it exists completely or not at all, and it is never changed afterwards. HiPS tiles,
 upper limits and MOCs are all read from these arrays.
+
+A map of the whole mission is one array of all pixels. A map of a year or a revolution sees little of the sky, and
+there can be thousands: of these the file holds only the blocks with an observed pixel, 768 to the sky (HEALPix order
+3), one a row with its number in front.
 """
 
 import datetime as dt
@@ -12,7 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,10 +27,13 @@ from numpy.typing import NDArray
 from archive.errors import NotFoundError, StorageError, UsageError
 
 FloatMap = NDArray[np.float32]
+Read = Callable[[int, int], FloatMap]
 
 QUANTITIES = ("flux", "variance", "exposure", "significance")
 MAX_ORDER = 13
 MANIFEST = "manifest.json"
+_BLOCK_ORDER = 3
+_BLOCKS = 12 * 4**_BLOCK_ORDER
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EPOCH = re.compile(r"(?:20[0-9]{2}|r[0-9]{4})?")
 
@@ -125,20 +132,39 @@ class MapVersion:
         raise NotFoundError(msg)
 
     def values(self, sky_map: SkyMap) -> FloatMap:
-        """Map the array of `sky_map` into memory, read-only; shape (12 * 4**order,).
+        """All pixels of `sky_map`, (12 * 4**order,): mapped into memory, read-only, or put together of its blocks.
 
         Raises
         ------
         StorageError
             If the file is missing, truncated or not what the manifest says.
         """
+        stored = self._open(sky_map)
+        return stored if stored.ndim == 1 else _read_blocks(stored, 0, sky_map.pixel_count)
+
+    def reader(self, sky_map: SkyMap) -> Read:
+        """Function that gives the pixels from ``start`` up to but not with ``stop``, without reading the others.
+
+        Raises
+        ------
+        StorageError
+            As `values`.
+        """
+        stored = self._open(sky_map).view(np.ndarray)  # slicing a numpy.memmap costs four times as much
+        if stored.ndim == 1:
+            return lambda start, stop: stored[start:stop]
+        return lambda start, stop: _read_blocks(stored, start, stop)
+
+    def _open(self, sky_map: SkyMap) -> FloatMap:
+        """Map what is stored into memory: all pixels, or rows of a number and the pixels of that block."""
         path = self.path / f"{sky_map.map_id}.npy"
         try:
             values = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             msg = f"the array of map {sky_map.map_id} in version {self.name} is missing or damaged; restore a copy"
             raise StorageError(msg) from error
-        if values.dtype != np.float32 or values.shape != (sky_map.pixel_count,):
+        whole = values.dtype == np.float32 and values.shape == (sky_map.pixel_count,)
+        if not whole and not _is_blocks(sky_map, values):
             msg = (
                 f"the array of map {sky_map.map_id} in version {self.name} has {values.dtype} {values.shape}; "
                 f"expected float32 ({sky_map.pixel_count},)"
@@ -187,7 +213,7 @@ def write_version(
                 msg = f"map {sky_map.map_id} comes twice in version {name}"
                 raise UsageError(msg)
             _check_values(sky_map, values)
-            written[sky_map.map_id] = (sky_map, _save(aside / f"{sky_map.map_id}.npy", values))
+            written[sky_map.map_id] = (sky_map, _save(aside / f"{sky_map.map_id}.npy", _pack(sky_map, values)))
         if base is not None:
             for sky_map in base.maps:
                 if sky_map.map_id not in written:
@@ -244,6 +270,42 @@ def _check_values(sky_map: SkyMap, values: FloatMap) -> None:
     if np.isinf(values).any():
         msg = f"map {sky_map.map_id}: {int(np.isinf(values).sum())} infinite pixels; use NaN where nothing was observed"
         raise UsageError(msg)
+
+
+def _pack(sky_map: SkyMap, values: FloatMap) -> FloatMap:
+    """What is to be stored: of an epoch the blocks with an observed pixel, where these are fewer than all."""
+    if not sky_map.epoch or sky_map.order < _BLOCK_ORDER:
+        return values
+    blocks = values.reshape(_BLOCKS, -1)
+    (seen,) = np.nonzero(np.isfinite(blocks).any(axis=1))
+    if seen.size == _BLOCKS:
+        return values
+    seen = seen if seen.size else np.zeros(1, dtype=np.intp)  # an array of nothing cannot be mapped into memory
+    return np.concatenate([seen[:, None].astype(np.float32), blocks[seen]], axis=1)
+
+
+def _is_blocks(sky_map: SkyMap, stored: FloatMap) -> bool:
+    """Whether an array holds blocks of this map: as many pixels as a block has, numbers that rise."""
+    if stored.dtype != np.float32 or stored.ndim != 2 or not sky_map.epoch or sky_map.order < _BLOCK_ORDER:
+        return False
+    numbers = np.asarray(stored[:, 0])
+    rising = bool((np.diff(numbers) >= 1).all()) and bool((numbers == np.floor(numbers)).all())
+    return stored.shape[1] == 1 + sky_map.pixel_count // _BLOCKS and rising and 0 <= numbers[0] <= numbers[-1] < _BLOCKS
+
+
+def _read_blocks(stored: FloatMap, start: int, stop: int) -> FloatMap:
+    """Pixels from `start` to `stop` of a map that is stored in blocks; NaN where there is no block."""
+    size = stored.shape[1] - 1
+    first, last = start // size, (stop - 1) // size
+    rows = range(*np.searchsorted(stored[:, 0], [first, last + 1]).tolist())
+    if first == last and rows:
+        return stored[rows[0], 1 + start - first * size : 1 + stop - first * size]
+    values = np.full(stop - start, np.nan, dtype=np.float32)
+    for row in rows:
+        begin = int(stored[row, 0]) * size
+        low, high = max(begin, start), min(begin + size, stop)
+        values[low - start : high - start] = stored[row, 1 + low - begin : 1 + high - begin]
+    return values
 
 
 def _save(path: Path, values: FloatMap) -> str:

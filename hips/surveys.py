@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from archive.errors import NotFoundError
 from archive.skymaps import MapVersion, SkyMap
-from hips.tiles import Pixels, exposure, fine_enough, pixels_from_array, sensitivity, significance
+from hips.tiles import Pixels, exposure, fine_enough, sensitivity, significance
 
 SENSITIVITY_SIGMA = 5.0
 _YEAR_D = 366
@@ -143,7 +143,7 @@ def get_survey(version: MapVersion, survey_id: str) -> Survey:
 
 def open_pixels(version: MapVersion, survey: Survey) -> Pixels:
     """Map the arrays of a survey into memory; values are computed on reading where they are not stored."""
-    maps = [fine_enough(pixels_from_array(version.values(source))) for source in survey.sources]
+    maps = [fine_enough(Pixels(source.order, version.reader(source))) for source in survey.sources]
     if survey.quantity == "exposure":
         return exposure(maps[0])
     if survey.quantity == "sensitivity":

@@ -96,3 +96,49 @@ def test_an_unknown_map_is_named_with_those_there_are(tmp_path):
 def test_a_senseless_description_is_refused(change):
     with pytest.raises(UsageError):
         replace(FLUX, **change)
+
+
+def epoch_map(order: int = 5) -> tuple[SkyMap, np.ndarray]:
+    """A map of a revolution that sees blocks 7, 8 and 700, each in part."""
+    whole = np.full(12 * 4**order, np.nan, np.float32)
+    size = 4 ** (order - 3)
+    for block in (7, 8, 700):
+        whole[block * size + 2 : block * size + 9] = np.arange(7) + block
+    return replace(FLUX, map_id="isgri_20_40_flux_r0082", order=order, epoch="r0082"), whole
+
+
+def test_of_an_epoch_only_observed_blocks_are_stored_and_every_pixel_is_read_back(tmp_path):
+    sky_map, whole = epoch_map()
+    version = write_version(tmp_path, "a", [(sky_map, whole)])
+    assert (version.path / f"{sky_map.map_id}.npy").stat().st_size < 128 + 3 * (16 + 1) * 4 + 1
+    np.testing.assert_array_equal(version.values(sky_map), whole)
+    read = version.reader(sky_map)
+    for start, stop in ((0, 12), (112, 128), (100, 200), (127, 129), (118, 119), (11190, 11210), (0, 12288), (5, 5)):
+        np.testing.assert_array_equal(read(start, stop), whole[start:stop])
+    assert version.verify() == []
+    later = write_version(tmp_path, "b", [], base=version)
+    np.testing.assert_array_equal(later.values(sky_map), whole)
+
+
+def test_an_epoch_that_sees_all_or_nothing_is_read_back(tmp_path):
+    sky_map, whole = epoch_map()
+    for name, values in (("all", np.ones_like(whole)), ("nothing", np.full_like(whole, np.nan))):
+        version = write_version(tmp_path, name, [(sky_map, values)])
+        np.testing.assert_array_equal(version.values(sky_map), values)
+        np.testing.assert_array_equal(version.reader(sky_map)(0, values.size), values)
+
+
+@pytest.mark.parametrize("stored", [
+    np.array([[7.5, *range(16)]]), np.array([[768, *range(16)]]), np.array([[-1, *range(16)]]),
+    np.array([[8, *range(16)], [7, *range(16)]]), np.array([[7, *range(15)]]), np.array([[np.nan, *range(16)]]),
+], ids=["half a number", "number beyond the sky", "negative number", "falling", "another size", "no number"])  # fmt: skip
+def test_blocks_that_are_none_of_the_map_are_refused(tmp_path, stored):
+    sky_map, whole = epoch_map()
+    version = write_version(tmp_path, "a", [(sky_map, whole)])
+    np.save(version.path / f"{sky_map.map_id}.npy", stored.astype(np.float32))
+    with pytest.raises(StorageError, match="isgri_20_40_flux_r0082"):
+        version.values(sky_map)
+    total = replace(sky_map, epoch="")
+    np.save(version.path / f"{sky_map.map_id}.npy", np.ones((1, 17), np.float32))
+    with pytest.raises(StorageError, match="expected float32"):
+        version.values(total)
