@@ -138,8 +138,10 @@ def _read_filter(column: Column, values: Sequence[str], *, facet: bool) -> Filte
 
 
 def _exact(column: Column, text: str) -> str | int | None:
-    if text in {"(none)", "(empty)"}:
-        return None if text == "(none)" else ""
+    if text == "(none)":
+        return None
+    if text == "(empty)" and column.datatype == "char":
+        return ""
     if column.datatype == "boolean":
         if text not in {"true", "false"}:
             raise UsageError(f"{column.name} is {text[:40]!r}; expected true or false.")

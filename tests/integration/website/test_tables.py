@@ -76,6 +76,7 @@ def test_adql_of_a_page_is_what_the_page_asked(text):
         ("near=notasource999", "no source"), ("simulated=maybe", "true or false"), ("isdc_class=1;drop", "whole number"),
         ("name=a%5Cb", "backslash"), ("near=2003-01-01", "expected a position"), ("size=5", "from 10 to 1000"),
         ("page=WyJhIiwic291cmNlX2lkIiwxXQ", "not a page"), ("name=a&name=b", "2 times"), ("ra=nan", "expected a number"),
+        ("isdc_class=(empty)", "whole number"), ("simulated=(empty)", "true or false"),
     ],
 )  # fmt: skip
 def test_forged_state_gets_a_sentence(text, query, word):
@@ -104,3 +105,11 @@ def test_the_form_of_a_search_sends_what_the_page_understands(text):
     names = set(re.findall(r'<input[^>]* name="([^"]+)"', form))
     query = "&".join(f"{name}=" for name in sorted(names - {"kind", "instrument", "band", "simulated", "release"}))
     assert "Crab" in text(f"/tables/integral.products?{query}&kind=spectrum")
+
+
+def test_filters_in_use_are_in_the_language_of_the_page_and_addresses_are_not(archive, client):
+    address = "/tables/integral.products?band=(empty)&band=(none)&title=Crab&near=Crab&radius=2"
+    page = html.unescape(client.get(address, HTTP_ACCEPT_LANGUAGE="fr").content.decode())
+    assert all(words in page for words in ("à moins de 2° de Crab", "title contient Crab", "band: (vide), (aucun)"))
+    assert 'value="(empty)" checked' in page
+    assert 'value="(none)" checked' in page

@@ -8,6 +8,7 @@ import pytest
 from astropy.io.votable import parse_single_table
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from archive.website.views.targets import STATUSES
 from tests.support.web_archive import CRAB
 
 # The archive of the tests has a source whose name is a script.
@@ -48,6 +49,13 @@ def test_page_shows_rubbish_harmlessly_and_offers_the_basket(archive, client):
     assert "<script>alert(1)" not in text
     assert "into the basket" in text
     assert "unreadable <strong>3</strong>" in text
+
+
+def test_statuses_are_translated_on_the_page_only(archive, client):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"
+    assert "illisible <strong>3</strong>" in ask(client, targets=LIST)[1]
+    rows = csv.DictReader(io.StringIO(ask(client, targets=LIST, format="csv")[1], newline=""))
+    assert {row["status"] for row in rows} <= set(STATUSES)
 
 
 @pytest.mark.parametrize(
