@@ -119,8 +119,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "archive.website.compression.compress_pages",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "archive.usage.count_usage",
     "archive.website.languages.page_language",
     "archive.website.middleware.security_headers",

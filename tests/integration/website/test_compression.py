@@ -53,3 +53,20 @@ def test_the_rest_goes_out_as_it_is(rf, response):
     assert answer is response
     assert "Content-Encoding" not in answer
     assert b"".join(answer) in {LONG, b"short"}
+
+
+def test_scripts_are_compressed_and_keep_their_conditions_and_ranges(client):
+    address = "/static/archive/archive.css"
+    plain, packed = client.get(address), client.get(address, headers={"accept-encoding": "gzip"})
+    content = b"".join(plain)
+    assert "Content-Encoding" not in plain
+    assert gzip.decompress(packed.content) == content
+    assert int(packed["Content-Length"]) == len(packed.content) < len(content) / 2
+    assert packed["Content-Type"] == plain["Content-Type"]
+    assert plain["Vary"] == packed["Vary"] == "Accept-Encoding"
+    same = {"accept-encoding": "gzip", "if-none-match": packed["ETag"]}
+    assert client.get(address, headers=same).status_code == 304
+    part = client.get(address, headers={"accept-encoding": "gzip", "range": "bytes=0-9"})
+    assert (part.status_code, b"".join(part)) == (206, content[:10])
+    head = client.head(address, headers={"accept-encoding": "gzip"})
+    assert (head.status_code, b"".join(head)) == (200, b"")
