@@ -14,6 +14,7 @@ _GREEK = {
     "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi",
     "ω": "omega",
 }  # fmt: skip
+_NOT_COMPARED = re.compile(r"[\s_'\"`]+")
 _KIND = {"0": "pointing", "1": "slew", "2": "engineering"}
 
 
@@ -88,10 +89,12 @@ def normalize_name(text: str) -> str:
     >>> normalize_name("γ Cas")
     'GAMMACAS'
     """
+    if text.isascii():  # nothing to fold, spell out or replace
+        return _NOT_COMPARED.sub("", text).upper()
     folded = unicodedata.normalize("NFKC", text).lower()
     spelt = "".join(_GREEK.get(char, char) for char in folded)
     dashed = re.sub(r"[‐‑‒–—―−]", "-", spelt)
-    return re.sub(r"[\s_'\"`]+", "", dashed).upper()
+    return _NOT_COMPARED.sub("", dashed).upper()
 
 
 def source_id_from_position(ra: float, dec: float) -> str:

@@ -39,6 +39,14 @@ class Findings:
         if self.counts[slot] <= MAX_FINDINGS_PER_RULE:
             self.items.append(Finding(rule, severity, message, **place))
 
+    def is_full(self, rule: str, column: str) -> bool:
+        """Say whether a finding would only be counted, so that its words need not be made; if so, count it."""
+        slot = (rule, column)
+        if self.counts.get(slot, 0) < MAX_FINDINGS_PER_RULE:
+            return False
+        self.counts[slot] += 1
+        return True
+
     def extend(self, findings: tuple[Finding, ...] | list[Finding]) -> None:
         """Take over findings made elsewhere."""
         self.items += findings

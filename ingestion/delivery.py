@@ -3,7 +3,7 @@
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -155,11 +155,18 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         found = f"{path.stat().st_size} bytes"
         return [Finding("MANIFEST-SIZE", "error", "the manifest is too large", path=path.name, found=found)]
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return _compare_manifest(path, lines, digests)
+
+
+def _compare_manifest(path: Path, lines: Iterable[str], digests: Mapping[str, str]) -> list[Finding]:
+    """Compare line by line, keeping no line: of the files that are there `digests` has the names already."""
     findings: list[Finding] = []
-    declared: dict[str, str] = {}
-    folded: set[str] = set()
-    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
-        match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
+    unlisted = set(digests)
+    absent: dict[str, None] = {}
+    folded: set[str] = set()  # but for names in their simplest form of files that are there: those leave `unlisted`
+    for number, line in enumerate(lines, start=1):
+        match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line.removesuffix("\n"))
         if match is None:
             findings.append(
                 Finding(
@@ -168,7 +175,7 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
                     "the line is not a digest and a name",
                     path=path.name,
                     row=number,
-                    found=repr(line[:80]),
+                    found=repr(line.rstrip("\n")[:80]),
                     expected="<sha256>  <file name>",
                 )
             )
@@ -188,7 +195,7 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
             )
             continue
         key = unicodedata.normalize("NFC", name).casefold()
-        if key in folded:
+        if key in folded or (key in digests and key not in unlisted):
             findings.append(
                 Finding(
                     "MANIFEST-DUPLICATE",
@@ -200,27 +207,31 @@ def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:
                     expected="once",
                 )
             )
-        folded.add(key)
-        declared[name] = match[1].lower()
-    for name, digest in digests.items():
-        if name not in declared:
-            findings.append(Finding("MANIFEST-EXTRA", "error", "the file is not in the manifest", path=name))
-        elif declared[name] != digest:
+        if name not in digests:
+            absent[name] = None
+        elif digests[name] != match[1].lower():
             findings.append(
                 Finding(
                     "MANIFEST-DIGEST",
                     "error",
                     "the file is not the one the manifest lists",
                     path=name,
-                    found=digest,
-                    expected=declared[name],
+                    found=digests[name],
+                    expected=match[1].lower(),
                     fix="Deliver the file again.",
                 )
             )
+        if key != name or name not in digests:
+            folded.add(key)
+        unlisted.discard(name)
+    findings += [
+        Finding("MANIFEST-EXTRA", "error", "the file is not in the manifest", path=name)
+        for name in digests
+        if name in unlisted
+    ]
     findings += [
         Finding("MANIFEST-MISSING", "error", "the manifest lists a file that is not there", path=name)
-        for name in declared
-        if name not in digests
+        for name in absent
     ]
     return findings
 

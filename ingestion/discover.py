@@ -27,16 +27,22 @@ _SKIPPED_FOLDERS = {".git", "__pycache__"}
 class DiscoveredFile:
     """A file with its digest and what it was taken for; `profile` is None when nothing claims it.
 
-    `seen` says in words what is in a file that nothing claims.
+    `name` is the path below `root`, and `seen` says in words what is in a file that nothing claims. A delivery may have
+    100,000 of these, so the path is made when it is asked for.
     """
 
-    path: Path
+    root: Path
     name: str
     size_bytes: int
     sha256: str
     profile: Profile | None
     findings: tuple[Finding, ...]
     seen: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return _place(self.root, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +69,22 @@ def discover(path: Path) -> Discovery:
     findings: list[Finding] = []
     single = not path.is_dir() or path.is_symlink()
     root = path.parent if single else path
-    candidates = [path] if single else list(_walk(path, findings))
     files: list[DiscoveredFile] = []
-    for candidate in candidates:
-        name = candidate.relative_to(root).as_posix()
-        if finding := _refuse_special(candidate, name):
+    for name in [path.name] if single else _walk(path, findings):
+        if finding := _refuse_special(_place(root, name), name):
             findings.append(finding)
         else:
-            files.append(_inspect(candidate, name))
+            files.append(_inspect(root, name))
     return Discovery(root, tuple(files), tuple(findings), single)
 
 
-def _walk(path: Path, findings: list[Finding]) -> Iterator[Path]:
+def _place(root: Path, name: str) -> Path:
+    """Return the path of a file; `root / name` would keep every name in Python's table of interned texts."""
+    return Path(os.path.join(root, name))  # noqa: PTH118 - see above
+
+
+def _walk(path: Path, findings: list[Finding]) -> Iterator[str]:
+    """Yield the name below `path` of everything that is no folder."""
     count = 0
     for folder, folders, names in os.walk(path, followlinks=False, onerror=_raise):
         for name in sorted(folders):
@@ -93,6 +103,7 @@ def _walk(path: Path, findings: list[Finding]) -> Iterator[Path]:
         folders[:] = sorted(
             name for name in folders if name not in _SKIPPED_FOLDERS and not Path(folder, name).is_symlink()
         )
+        below = "" if Path(folder) == path else Path(folder).relative_to(path).as_posix()
         for name in sorted(names):
             count += 1
             if count > MAX_FILES:
@@ -107,7 +118,7 @@ def _walk(path: Path, findings: list[Finding]) -> Iterator[Path]:
                     )
                 )
                 return
-            yield Path(folder, name)
+            yield f"{below}/{name}" if below else name
 
 
 def _raise(error: OSError) -> None:
@@ -141,24 +152,27 @@ def _refuse_special(path: Path, name: str) -> Finding | None:
     return None
 
 
-def _inspect(path: Path, name: str) -> DiscoveredFile:
+def _inspect(root: Path, name: str) -> DiscoveredFile:
+    path = _place(root, name)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     size = path.stat().st_size
     if name in {LABEL_NAME, MANIFEST_NAME}:
-        return DiscoveredFile(path, name, size, digest, None, ())
+        return DiscoveredFile(root, name, size, digest, None, ())
     try:
         probe, findings = probe_file(path)
     except FormatError as error:
-        return DiscoveredFile(path, name, size, digest, None, (error.finding.at(name),))
+        return DiscoveredFile(root, name, size, digest, None, (error.finding.at(name),))
+    except MemoryError:
+        raise  # a budget is spent, which says nothing of the file: the sandbox reports it as what it is
     except Exception as error:  # noqa: BLE001 - the file is a stranger's: whatever it does to a reader is a finding
         message = "the file breaks the reader that would recognise it"
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         unforeseen = Finding("FILE-UNREADABLE", "error", message, path=name, found=words)
-        return DiscoveredFile(path, name, size, digest, None, (unforeseen,))
+        return DiscoveredFile(root, name, size, digest, None, (unforeseen,))
     profile = find_profile(probe)
     seen = "" if profile else _describe(probe)
-    return DiscoveredFile(path, name, size, digest, profile, tuple(finding.at(name) for finding in findings), seen)
+    return DiscoveredFile(root, name, size, digest, profile, tuple(finding.at(name) for finding in findings), seen)
 
 
 def _describe(probe: Probe) -> str:

@@ -131,18 +131,14 @@ def check(submission_id: int, *, say: Say = _silent) -> Submission:
     return submission
 
 
-MAX_MATCHES = 500
-"""Doubtful links to sources that the page of a delivery lists."""
-
-
 def _preview(path: Path, report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Plan against the archive's own sources; what the archive refuses becomes a finding of the report."""
     plan = make_plan(path, known_sources(), _silent)
     if not plan.is_valid:
         return report_plan(plan).as_json(), None
     try:
-        links = [asdict(found) for found in plan.matches[:MAX_MATCHES]]
-        preview = {**preview_plan(plan), "links": links, "more_links": len(plan.matches) - len(links)}
+        links = [found._asdict() for found in plan.matches]
+        preview = {**preview_plan(plan), "links": links, "more_links": plan.more_matches}
         return report_plan(plan).as_json(), preview  # the sandbox knows no sources: this report says what they match
     except BusyError:
         raise  # another publication runs: this is no fault of the delivery, and the gate can be run again

@@ -237,10 +237,11 @@ def _store(file: DiscoveredFile) -> models.StoredFile:
 
 
 def _ensure_bands(plan: Plan) -> None:
-    products = [row for row in plan.rows.get("products", ()) if isinstance(row, ProductRow)]
     bands = set()
-    for row in products:
-        if row.band and row.band != "V" and row.energy_min_kev is not None and row.energy_max_kev is not None:
+    for row in plan.rows.get("products", ()):
+        if not isinstance(row, ProductRow) or not row.band or row.band == "V":
+            continue
+        if row.energy_min_kev is not None and row.energy_max_kev is not None:
             bands.add((row.instrument, row.energy_min_kev, row.energy_max_kev))
     for instrument, low, high in sorted(bands):
         ensure_band(instrument, low, high)

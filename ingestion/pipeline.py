@@ -1,7 +1,7 @@
 """The steps in order: discover, read, validate, identify sources, assemble products; gives a `Plan`."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,16 +11,17 @@ from ingestion.bag import Package, check_bag, find_package
 from ingestion.cells import Findings
 from ingestion.delivery import MANIFEST_NAME, check_manifest, check_names
 from ingestion.discover import DiscoveredFile, Discovery, discover
+from ingestion.gather import gather_files
 from ingestion.label import LABEL_NAME, Label, read_label
-from ingestion.matching import Match, SourceIndex, Subject, link_rows, match, note_match
-from ingestion.plan import DatasetCount, Plan
-from ingestion.products import Assembly, PartFile, assemble_products
-from ingestion.profiles import PROFILES
+from ingestion.matching import Doubtful, SourceIndex, Subject, link_rows, match, note_match
+from ingestion.plan import Plan
+from ingestion.products import Assembler, Assembly
+from ingestion.profiles import PROFILES, RESPONSES
 from ingestion.profiles.reference_catalogue import release_rows
-from ingestion.read import ReadFile, read_files
-from ingestion.rows import ReferenceRow, Row
+from ingestion.read import read_files
+from ingestion.rows import ProductFileRow, ProductRow, ReferenceRow, Row
 from ingestion.sources import Identification, KnownSource, identify_sources
-from ingestion.validate import check_simulated, join_rows
+from ingestion.validate import check_simulated
 from ingestion.waivers import apply_waivers
 
 _PROFILE_ORDER = {profile.name: number for number, profile in enumerate(PROFILES)}
@@ -61,25 +62,27 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         done += 1
         say(f"reading {done}/{len(claimed)} {name}")
 
-    read = read_files(claimed, progress)
-    findings += [_as_required(finding, label) for file in read for finding in file.findings]
-    simulated, mixed = check_simulated(read, declared=label.simulated if label else None)
+    gathered = gather_files(read_files(claimed, progress))
+    findings += [_as_required(finding, label) for finding in gathered.findings]
+    simulated, mixed = check_simulated(gathered.said_simulated, declared=label.simulated if label else None)
     findings += mixed
-    say("checking rows across files")
-    rows, problems = join_rows(read)
-    findings += problems
-    identified = identify_sources((row for row in rows if isinstance(row, ReferenceRow)), known)
+    findings += gathered.problems
+    say("looking for the sources of rows and products")
+    identified = identify_sources((row for row in gathered.rows if isinstance(row, ReferenceRow)), known)
     findings += identified.findings
     sources = _sources(known, identified)
     linking = Findings()
-    rows, matches = link_rows(rows, sources, linking)
+    rows, matches = link_rows(gathered.rows, sources, linking)
     findings += linking.finish()
-    assembly = _assemble(read, sources, matches)
+    doubtful = Doubtful()
+    for one in matches:
+        doubtful.note(one)
+    assembly = _assemble(gathered.assembler, sources, doubtful)
     findings += assembly.findings
     findings += _left_over(assembly, label)
     grouped = _group(rows, identified, assembly)
     findings += _check_expected(label, grouped)
-    in_products = {file.sha256 for file in assembly.files}
+    unused = set(assembly.unused)
     if label is not None:
         findings = apply_waivers(findings, label.waivers, datetime.now(UTC).date())
     digest = _digest(claimed)
@@ -92,21 +95,26 @@ def make_plan(path: Path, known: Mapping[str, KnownSource], say: Callable[[str],
         digest_sha256=digest,
         simulated=simulated,
         rows=grouped,
-        product_files=tuple({file.sha256: file for file in claimed if file.sha256 in in_products}.values()),
-        map_files=tuple(file.file for file in read if file.map_ids),
-        datasets=tuple(_count(file, assembly) for file in read),
+        product_files=tuple(file for file in gathered.parts if file.name not in unused),
+        map_files=tuple(gathered.map_files),
+        datasets=tuple(gathered.datasets),
         aside=(*aside, *assembly.aside),
         findings=tuple(findings),
         label=label,
         files=found.files,
         payload_sha256=_digest([file for file in found.files if file.name != MANIFEST_NAME]),
-        matches=tuple(found for found in matches if found.how not in {"id", "name"}),
+        matches=tuple(doubtful.first),
+        more_matches=doubtful.count - len(doubtful.first),
     )
 
 
-def _reading_order(file: DiscoveredFile) -> tuple[int, str]:
-    """Order by profile, then name: where two files describe one thing, the first one has the word."""
-    return (_PROFILE_ORDER[file.profile.name] if file.profile else len(PROFILES), file.name)
+def _reading_order(file: DiscoveredFile) -> tuple[bool, int, str]:
+    """Order by profile, then name: where two files describe one thing, the first one has the word.
+
+    Responses come before everything else, so that a spectrum can be joined with them as soon as it is read.
+    """
+    name = file.profile.name if file.profile else ""
+    return name not in RESPONSES, _PROFILE_ORDER.get(name, len(PROFILES)), file.name
 
 
 def _label(found: Discovery, findings: list[Finding]) -> Label | None:
@@ -130,7 +138,7 @@ def _sort_out(
             label,
             [file.name for file in files],
             {file.name: file.profile.name if file.profile else None for file in files},
-            {file.name: file.seen for file in files},
+            {file.name: file.seen for file in files if file.seen},
         )
         listed = found.files if package.is_bag else [file for file in found.files if file.name != MANIFEST_NAME]
         findings += check_manifest(package.manifest, {package.prefix + file.name: file.sha256 for file in listed})
@@ -180,21 +188,17 @@ def _sources(known: Mapping[str, KnownSource], identified: Identification) -> So
     return SourceIndex(sources)
 
 
-def _assemble(read: list[ReadFile], sources: SourceIndex, matches: list[Match]) -> Assembly:
+def _assemble(assembler: Assembler, sources: SourceIndex, doubtful: Doubtful) -> Assembly:
+    """Make the products; `doubtful` is told what they match."""
     findings = Findings()
 
     def find_source(subject: Subject) -> str:
         found = match(subject, sources)
         note_match(found, subject.instrument, findings, path=subject.path)
-        matches.append(found)
+        doubtful.note(found)
         return found.source_id
 
-    parts = [
-        PartFile(file.file.name, file.file.sha256, file.file.size_bytes, file.part)
-        for file in read
-        if file.part is not None
-    ]
-    assembly = assemble_products(parts, find_source)
+    assembly = assembler.finish(find_source)
     return replace(assembly, findings=(*assembly.findings, *findings.finish()))
 
 
@@ -208,7 +212,7 @@ def _left_over(assembly: Assembly, label: Label | None) -> list[Finding]:
     ]
 
 
-def _group(rows: list[Row], identified: Identification, assembly: Assembly) -> dict[str, tuple[Row, ...]]:
+def _group(rows: list[Row], identified: Identification, assembly: Assembly) -> dict[str, Sequence[Row]]:
     grouped: dict[str, list[Row]] = {}
     others = [row for row in rows if not isinstance(row, ReferenceRow)]
     catalogues = [*others, *identified.entries]
@@ -217,14 +221,13 @@ def _group(rows: list[Row], identified: Identification, assembly: Assembly) -> d
         *release_rows(catalogues),
         *identified.sources,
         *identified.names,
-        *assembly.products,
-        *assembly.files,
     ):
         grouped.setdefault(row.TABLE, []).append(row)
-    return {table: tuple(items) for table, items in grouped.items()}
+    made: dict[str, Sequence[Row]] = {ProductRow.TABLE: assembly.products, ProductFileRow.TABLE: assembly.files}
+    return {**grouped, **{table: items for table, items in made.items() if items}}
 
 
-def _check_expected(label: Label | None, grouped: Mapping[str, tuple[Row, ...]]) -> list[Finding]:
+def _check_expected(label: Label | None, grouped: Mapping[str, Sequence[Row]]) -> list[Finding]:
     """Compare the number of rows per table with what the label expects."""
     return [
         Finding(
@@ -242,17 +245,9 @@ def _check_expected(label: Label | None, grouped: Mapping[str, tuple[Row, ...]])
     ]
 
 
-def _count(file: ReadFile, assembly: Assembly) -> DatasetCount:
-    counts: dict[str, int] = {}
-    for row in file.rows:
-        counts[row.TABLE] = counts.get(row.TABLE, 0) + 1
-    products = sum(one.role == "science" and one.sha256 == file.file.sha256 for one in assembly.files)
-    return DatasetCount(
-        file.file.name, file.file.profile.name if file.file.profile else "", counts, products, len(file.map_ids)
-    )
-
-
 def _digest(files: list[DiscoveredFile]) -> str:
     """Return the identity of some files: their names and contents."""
-    lines = "".join(f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    lines = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        lines.update(f"{file.sha256}  {file.name}\n".encode())
+    return lines.hexdigest()

@@ -1,5 +1,6 @@
 """Everything that one publication will do, worked out before the database is touched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.formats.findings import Finding
@@ -26,7 +27,8 @@ class Plan:
 
     `rows` are grouped by table; `product_files` are the files to store; `map_files` those with sky maps, `files`
     all files, `payload_sha256` their identity, `label` what the team says of them (None for a loose folder),
-    `matches` the rows and products that neither id nor name links to a source.
+    `matches` the first rows and products that neither id nor name links to a source, `more_matches` how many more there
+    are.
     """
 
     delivery_id: str
@@ -36,7 +38,7 @@ class Plan:
     description: str
     digest_sha256: str
     simulated: bool
-    rows: dict[str, tuple[Row, ...]]
+    rows: dict[str, Sequence[Row]]
     product_files: tuple[DiscoveredFile, ...]
     map_files: tuple[DiscoveredFile, ...]
     datasets: tuple[DatasetCount, ...]
@@ -46,6 +48,7 @@ class Plan:
     files: tuple[DiscoveredFile, ...] = ()
     payload_sha256: str = ""
     matches: tuple[Match, ...] = ()
+    more_matches: int = 0
 
     @property
     def is_valid(self) -> bool:

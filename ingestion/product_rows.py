@@ -1,7 +1,7 @@
-"""The row of a product: what it is called and what its file says of it."""
+"""The row of a product: what it is called and what its file says of it; which source it is about is found later."""
 
 import re
-from collections.abc import Callable
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
@@ -24,6 +24,9 @@ from ingestion.rows import ProductRow
 
 # A series over less than this many days is one of an epoch (ISLA: short), above it one of the mission (long).
 LONG_SERIES_D = 30.0
+ENDINGS = ("", ".fits", ".reg", ".ecsv", ".vot", ".xml", ".parquet", ".qdp", ".cdf", ".csv", ".txt", ".dat")
+"""What the name of a file may end with, before ``.gz``."""
+_ENDING = re.compile(rf"({'|'.join(map(re.escape, ENDINGS[1:]))})?(\.gz)?$")
 _OSA_LIST = re.compile(r"(isgri|jmx[12])_(sky|srcl|mosa|obs)[._]*res")
 _ISLA_EPOCH = re.compile(r"_(\d{4})_(\d{11})_")
 
@@ -43,14 +46,45 @@ class PartFile:
         return PurePosixPath(self.name).name
 
     @property
+    def folder(self) -> str:
+        """Folder within the delivery."""
+        return folder_of(self.name)
+
+    @property
     def stem(self) -> str:
         """File name without folder and endings."""
-        return re.sub(r"(\.(fits|reg|ecsv|vot|xml|parquet|qdp|cdf|csv|txt|dat))?(\.gz)?$", "", self.base_name)
+        return _stem(self.base_name)
 
     @property
     def image_stem(self) -> str:
         """Stem without what tells the files of one mosaic apart: original, smooth, sources."""
-        return re.sub(r"_(original|smooth|smoothed|sources)$", "", self.stem)
+        return image_stem(self.name)
+
+
+def folder_of(name: str) -> str:
+    """Return the folder of a file within the delivery.
+
+    Examples
+    --------
+    >>> folder_of("jemx/a.fits"), folder_of("a.fits")
+    ('jemx', '.')
+    """
+    return sys.intern(str(PurePosixPath(name).parent))
+
+
+def image_stem(name: str) -> str:
+    """Return a file name without folder, endings, and what tells the files of one mosaic apart.
+
+    Examples
+    --------
+    >>> image_stem("x/isgri_0727_mosaic_smooth.fits.gz")
+    'isgri_0727_mosaic'
+    """
+    return re.sub(r"_(original|smooth|smoothed|sources)$", "", _stem(PurePosixPath(name).name))
+
+
+def _stem(base_name: str) -> str:
+    return _ENDING.sub("", base_name, count=1)
 
 
 def slug(text: str) -> str:
@@ -144,13 +178,14 @@ def _finite(value: float | np.floating) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[Subject], str]) -> ProductRow:
-    """Make the product of a spectrum."""
-    """Make the product of a spectrum."""
+def spectrum_product(main: PartFile, part: SpectrumPart) -> tuple[ProductRow, Subject]:
+    """Make the product of a spectrum, and say what it is about."""
     spectrum = part.spectrum
     low, high = _spectrum_band(spectrum)
     epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, spectrum.revolution)
-    return ProductRow(
+    place = (spectrum.ra, spectrum.dec)
+    subject = _subject(main, part.source_id, spectrum.source_name, place, spectrum.instrument)
+    row = ProductRow(
         product_id=slug(re.sub(r"_spe$", "", main.stem)),
         kind="spectrum",
         title=_titled(
@@ -160,9 +195,6 @@ def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[
         instrument=spectrum.instrument or "",
         energy_min_kev=low,
         energy_max_kev=high,
-        source_id=find_source(
-            _subject(main, part.source_id, spectrum.source_name, (spectrum.ra, spectrum.dec), spectrum.instrument)
-        ),
         target_name=spectrum.source_name or "",
         epoch=epoch,
         revolution=revolution,
@@ -180,6 +212,7 @@ def spectrum_product(main: PartFile, part: SpectrumPart, find_source: Callable[[
             "good_channels": int(((spectrum.quality == 0) & np.isfinite(spectrum.rate)).sum()),
         },
     )
+    return row, subject
 
 
 def _spectrum_band(spectrum: Spectrum) -> tuple[float | None, float | None]:
@@ -190,8 +223,7 @@ def _spectrum_band(spectrum: Spectrum) -> tuple[float | None, float | None]:
     return float(spectrum.energy_min_kev[use].min()), float(spectrum.energy_max_kev[use].max())
 
 
-def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[Subject], str]) -> ProductRow:
-    """Make the product of a file of light curves; OSA's files per science window get a telling name."""
+def series_product(main: PartFile, part: SeriesPart) -> tuple[ProductRow, Subject]:
     """Make the product of a file with light curves; OSA's files per science window get a telling name."""
     first = part.series[0]
     bands = [(one.energy_min_kev, one.energy_max_kev) for one in part.series]
@@ -215,7 +247,7 @@ def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[Subj
     words = {"long_timeseries": "Long-term series", "short_timeseries": "Series", "light_curve": "Light curve"}
     target = first.source_name or part.omc_id
     shown = "V band" if band == "V" else _kev(low, high)
-    return ProductRow(
+    row = ProductRow(
         product_id=stem,
         kind=kind,
         title=_titled(f"{words[kind]} {target} {first.instrument or ''} {shown}", simulated=first.simulated),
@@ -223,9 +255,6 @@ def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[Subj
         band=band,
         energy_min_kev=low,
         energy_max_kev=high,
-        source_id=find_source(
-            _subject(main, part.source_id, first.source_name, (first.ra, first.dec), first.instrument)
-        ),
         target_name=target,
         epoch=epoch,
         revolution=revolution,
@@ -249,21 +278,20 @@ def series_product(main: PartFile, part: SeriesPart, find_source: Callable[[Subj
             "bands_kev": [list(pair) for pair in bands],
         },
     )
+    return row, _subject(main, part.source_id, first.source_name, (first.ra, first.dec), first.instrument)
 
 
-def event_product(main: PartFile, part: EventPart, find_source: Callable[[Subject], str]) -> ProductRow:
-    """Make the product of an event list."""
-    """Make the product of an event list."""
+def event_product(main: PartFile, part: EventPart) -> tuple[ProductRow, Subject]:
+    """Make the product of an event list, and say what it is about."""
     events = part.events
     epoch, obs_id, revolution = _epoch(main.base_name, part.obs_id, None)
-    return ProductRow(
+    row = ProductRow(
         product_id=slug(main.stem),
         kind="event_list",
         title=_titled(f"Event list {part.target_name} {events.instrument or ''}", simulated=events.simulated),
         instrument=events.instrument or "",
         energy_min_kev=events.energy_min_kev,
         energy_max_kev=events.energy_max_kev,
-        source_id=find_source(_subject(main, part.source_id, part.target_name, (part.ra, part.dec), events.instrument)),
         target_name=part.target_name,
         epoch=epoch,
         revolution=revolution,
@@ -277,6 +305,7 @@ def event_product(main: PartFile, part: EventPart, find_source: Callable[[Subjec
         created_at=part.created_at[:32],
         metadata={"columns": list(events.column_names)},
     )
+    return row, _subject(main, part.source_id, part.target_name, (part.ra, part.dec), events.instrument)
 
 
 def table_product(main: PartFile, part: TablePart) -> ProductRow:

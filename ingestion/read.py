@@ -1,6 +1,6 @@
 """Second step: read every file that has a profile; what cannot be read is a finding, never a traceback."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from archive.formats.findings import Finding, FormatError
@@ -21,8 +21,8 @@ class ReadFile:
     findings: tuple[Finding, ...]
 
 
-def read_files(files: Iterable[DiscoveredFile], say: Callable[[str], None]) -> list[ReadFile]:
-    """Read files one after the other.
+def read_files(files: Iterable[DiscoveredFile], say: Callable[[str], None]) -> Iterator[ReadFile]:
+    """Read files one after the other, as they are asked for: what a file holds may be large, and is not kept here.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def read_files(files: Iterable[DiscoveredFile], say: Callable[[str], None]) -> l
     say
         Called with the name of each file before it is read.
     """
-    return [_read_one(file, say) for file in files]
+    return (_read_one(file, say) for file in files)
 
 
 def _read_one(file: DiscoveredFile, say: Callable[[str], None]) -> ReadFile:
@@ -42,6 +42,8 @@ def _read_one(file: DiscoveredFile, say: Callable[[str], None]) -> ReadFile:
         content = file.profile.read(file.path)
     except FormatError as error:
         return ReadFile(file, (), None, (), simulated=False, findings=(error.finding.at(file.name),))
+    except MemoryError:
+        raise  # a budget is spent, which says nothing of the file: the sandbox reports it as what it is
     except Exception as error:  # noqa: BLE001 - the file is a stranger's: whatever it does to a reader is a finding
         # No check foresaw this. The deliverer gets a finding; the kind of failure helps to write the check.
         message = f"the file cannot be read as {file.profile.title}"

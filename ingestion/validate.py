@@ -1,7 +1,7 @@
 """Third step: what can only be seen across files: duplicate and contradicting rows, mixed simulated and real files."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,13 +17,19 @@ _RELATIVE_TOLERANCE = 1e-4
 _ELAPSED_TOLERANCE_S = 1.5
 
 
-def check_simulated(files: Iterable[ReadFile], *, declared: bool | None) -> tuple[bool, list[Finding]]:
-    """Return whether the delivery is simulated; files that say otherwise than the rest or than the label are errors."""
-    read = [file for file in files if file.rows or file.part is not None or file.map_ids]
-    said = {file.simulated for file in read}
+def check_simulated(said: Mapping[bool, Sequence[str]], *, declared: bool | None) -> tuple[bool, list[Finding]]:
+    """Return whether the delivery is simulated; files that say otherwise than the rest or than the label are errors.
+
+    Parameters
+    ----------
+    said
+        Names of the files that say they are simulated (True), and of those that do not.
+    declared
+        What the label says; None without one.
+    """
     if declared is None:
         if len(said) > 1:
-            names = ", ".join(file.file.name for file in read if file.simulated)[:200]
+            names = ", ".join(said[True])[:200]
             return False, [
                 Finding(
                     "SIMULATED-MIXED",
@@ -35,7 +41,7 @@ def check_simulated(files: Iterable[ReadFile], *, declared: bool | None) -> tupl
                 )
             ]
         return True in said, []
-    wrong = [file.file.name for file in read if file.simulated != declared]
+    wrong = said.get(not declared, ())
     return declared, [_contradiction(name, declared=declared) for name in wrong[:MAX_SAID]]
 
 

@@ -96,6 +96,10 @@ PROFILES: tuple[Profile, ...] = (
 )
 
 
+RESPONSES = ("rmf", "arf")
+"""Profiles of what spectra need to be understood."""
+
+
 def find_profile(probe: Probe) -> Profile | None:
     """Return the first profile that recognises a file, None when none does."""
     return next((profile for profile in PROFILES if profile.recognise(probe)), None)

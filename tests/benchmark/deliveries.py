@@ -4,6 +4,7 @@
     python tests/benchmark/deliveries.py catalogue          # a FITS catalogue of 1,000,000 rows through all gates
     python tests/benchmark/deliveries.py files --count 5000 # small light curves through all gates, with memory per file
     python tests/benchmark/deliveries.py ingest             # archipelago ingest of 1,000, 10,000 and 100,000 small files
+    python tests/benchmark/deliveries.py linking            # 30,000 rows to 3,000 sources: by id, name, place, or not at all
     python tests/benchmark/deliveries.py fixity             # 2,000 files of 1 MiB, and sha256sum on the same files
 
 Each makes an archive of its own in a temporary folder (`--work` names another place) and removes it. CPU seconds are
@@ -21,9 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +167,10 @@ def write_small_files(folder: Path, count: int, seed: int) -> None:
     seal(folder)
 
 
-def ingest_small_files(work: Path, count: int) -> None:
-    """Run `archipelago ingest` for a hundredth, a tenth and all of the files, each in a process of its own."""
+def ingest_small_files(work: Path, sizes: Sequence[int]) -> None:
+    """Run `archipelago ingest` for deliveries of several sizes, each in a process of its own."""
     peaks: dict[int, int] = {}
-    for seed, size in enumerate((count // 100, count // 10, count), start=1):
+    for seed, size in enumerate(sizes, start=1):
         folder = work / f"small-{size}"
         folder.mkdir()
         write_small_files(folder, size, seed)
@@ -188,8 +190,7 @@ def ingest_small_files(work: Path, count: int) -> None:
         tell("", f"most memory {used.ru_maxrss >> 10} MB")
         if child.returncode:
             raise RuntimeError(f"archipelago ingest ended with {child.returncode}: {said}")
-    few, some, all_of_them = peaks
-    for first, last in ((few, some), (some, all_of_them)):
+    for first, last in pairwise(peaks):
         grown = (peaks[last] - peaks[first]) * 1024 / (last - first)
         tell(f"growth from {first:,} to {last:,} files", f"{grown:.0f} bytes a file")
 
@@ -232,6 +233,36 @@ def through_the_gates(folder: Path, kind: tuple[str, str], *, show_memory: bool)
         tell("growth", f"{growth:.1f} kB for each file")
 
 
+def time_linking(count: int, sources: int = 3000) -> None:
+    """Link rows of which a sixth has an id, a sixth a name, a sixth an alias of two sources, the others a position."""
+    from ingestion.cells import Findings
+    from ingestion.matching import SourceIndex, link_rows
+    from ingestion.rows import IbisRow, SourceRow
+    from ingestion.sources import KnownSource
+
+    dice = np.random.default_rng(1)
+    ra, dec = dice.uniform(0, 360, sources).tolist(), np.degrees(np.arcsin(dice.uniform(-1, 1, sources))).tolist()
+    known = {
+        f"J{at}": KnownSource(SourceRow(f"J{at}", f"Source {at}", ra[at], dec[at], 0.01), 43, (f"Alias {at // 2}",))
+        for at in range(sources)
+    }
+    rows = []
+    for number, at in enumerate(dice.integers(sources, size=count).tolist()):
+        name = {1: f"Source {at}", 2: f"Alias {at // 2}"}.get(number % 6, f"New {number}")
+        place = (ra[at], dec[at]) if number % 2 else (dice.uniform(0, 360), dice.uniform(-90, 90))
+        rows.append(IbisRow("1", name, *place, 0.02, source_id=f"J{at}" if number % 6 == 0 else ""))
+    index = SourceIndex(known)
+    for turn in (1, 2, 3):
+        began = time.process_time()
+        _, matches = link_rows(rows, index, Findings())
+        used = time.process_time() - began
+        tell(f"link {count:,} rows, run {turn}", f"{used / count * 1e6:.1f} us a row")
+    tell(
+        "",
+        str({how: sum(one.how == how for one in matches) for how in ("id", "name", "position", "ambiguous", "none")}),
+    )
+
+
 def compare_fixity(work: Path, count: int) -> None:
     """Sweep the store with nothing but hashing to do, and have sha256sum do the same."""
     from archive.models import StoredFile
@@ -262,8 +293,11 @@ def compare_fixity(work: Path, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("publish", "catalogue", "files", "ingest", "fixity"))
+    parser.add_argument("what", choices=("publish", "catalogue", "files", "ingest", "linking", "fixity"))
     parser.add_argument("--count", type=int, help="rows or files")
+    parser.add_argument(
+        "--once", action="store_true", help="ingest: this count alone, not a hundredth and a tenth first"
+    )
     parser.add_argument("--work", type=Path, help="where the temporary folder is made")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="archipelago-benchmark-", dir=given.work) as name:
@@ -293,7 +327,10 @@ def main() -> None:
             write_curves(folder, given.count or 5000)
             through_the_gates(folder, ("lc_*.fits", "time_series"), show_memory=True)
         elif given.what == "ingest":
-            ingest_small_files(work, given.count or 100_000)
+            count = given.count or 100_000
+            ingest_small_files(work, [count] if given.once else [count // 100, count // 10, count])
+        elif given.what == "linking":
+            time_linking(given.count or 30_000)
         else:
             compare_fixity(work, given.count or 2000)
 

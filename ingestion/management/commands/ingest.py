@@ -14,6 +14,8 @@ from ingestion.services import files_beside, find_deliveries, run_ingestion
 class Command(BaseCommand):
     """Door to `ingestion.services.run_ingestion`."""
 
+    # They load every page and protocol, as much memory as a delivery of 100,000 files; `archipelago serve` runs them.
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - Django takes a list, its types do not
     help = "Read files, check them, and publish them as a new release; exit code 1 when they are refused."
 
     def add_arguments(self, parser: CommandParser) -> None:

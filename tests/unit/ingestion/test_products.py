@@ -9,7 +9,7 @@ REGION = "global color=green\nfk5;circle(83.63, 22.01, 240')  # text={Crab}\n"
 
 
 def assemble(path, known=None):
-    read = read_files([file for file in discover(path).files if file.profile], str)
+    read = list(read_files([file for file in discover(path).files if file.profile], str))
     assert not [str(finding) for file in read for finding in file.findings if finding.severity == "error"]
     parts = [PartFile(file.file.name, file.file.sha256, file.file.size_bytes, file.part) for file in read if file.part]
     return assemble_products(parts, lambda subject: (known or {}).get(subject.name, ""))

@@ -8,9 +8,9 @@ from ingestion.rows import RevolutionRow, ScienceWindowRow
 from ingestion.validate import check_simulated, join_rows
 
 
-def read_file(name, *rows, simulated=False):
-    file = DiscoveredFile(Path(name), name, 1, "0" * 64, None, ())
-    return ReadFile(file, tuple(rows), None, (), simulated=simulated, findings=())
+def read_file(name, *rows):
+    file = DiscoveredFile(Path(), name, 1, "0" * 64, None, ())
+    return ReadFile(file, tuple(rows), None, (), simulated=False, findings=())
 
 
 def scw(scw_id="008200200010", **values):
@@ -60,12 +60,12 @@ def test_many_duplicates_are_counted():
 
 
 def test_simulated_and_real_do_not_mix():
-    real, simulated = read_file("real", RevolutionRow(1)), read_file("simulated", RevolutionRow(2), simulated=True)
-    assert check_simulated([real], declared=None) == (False, [])
-    assert check_simulated([simulated], declared=None) == (True, [])
-    assert rules(check_simulated([real, simulated], declared=None)[1]) == ["SIMULATED-MIXED"]
-    assert rules(check_simulated([real], declared=True)[1]) == ["SIMULATED-UNMARKED"]
-    assert rules(check_simulated([simulated], declared=False)[1]) == ["SIMULATED-UNDECLARED"]
+    real, simulated = {False: ["real"]}, {True: ["simulated"]}
+    assert check_simulated(real, declared=None) == (False, [])
+    assert check_simulated(simulated, declared=None) == (True, [])
+    assert rules(check_simulated(real | simulated, declared=None)[1]) == ["SIMULATED-MIXED"]
+    assert rules(check_simulated(real, declared=True)[1]) == ["SIMULATED-UNMARKED"]
+    assert rules(check_simulated(simulated, declared=False)[1]) == ["SIMULATED-UNDECLARED"]
 
 
 def test_what_no_check_foresaw_is_a_finding_not_a_traceback(tmp_path):
@@ -75,9 +75,8 @@ def test_what_no_check_foresaw_is_a_finding_not_a_traceback(tmp_path):
         raise KeyError("surprise")
 
     profile = Profile("broken", "broken file", bool, broken)
-    path = tmp_path / "file"
-    path.write_text("x")
-    (read,) = read_files([DiscoveredFile(path, "file", 1, "0" * 64, profile, ())], print)
+    (tmp_path / "file").write_text("x")
+    (read,) = read_files([DiscoveredFile(tmp_path, "file", 1, "0" * 64, profile, ())], print)
     assert [(finding.rule, finding.path, finding.severity) for finding in read.findings] == [
         ("FILE-UNREADABLE", "file", "error")
     ]
