@@ -44,9 +44,13 @@ def test_same_seed_gives_the_same_bytes(mission, tmp_path):
     assert _digests(mission) == _digests(tmp_path / "again")
 
 
-def test_another_seed_gives_other_files(mission, tmp_path):
-    write_mission(tmp_path / "other", SimulationOptions(400, 6, 8, 3), _silent)
+def test_another_seed_gives_other_files_and_maps_of_years_are_added(mission, tmp_path):
+    write_mission(tmp_path / "other", SimulationOptions(400, 6, 8, 3, year_maps=True), _silent)
     ours, theirs = _digests(mission), _digests(tmp_path / "other")
+    label = yaml.safe_load((tmp_path / "other" / "maps" / "delivery.yaml").read_text("ascii"))
+    assert label["delivery_id"] == "sim1-s8-n400-k6-p3-y-maps"
+    years = [name for name in theirs.keys() - ours.keys() if name.startswith("maps/isgri_17_60_20")]
+    assert len(years) > 10
     assert ours["mission/observations.fits"] != theirs["mission/observations.fits"]
     assert ours["maps/isgri_17_60_maps.fits"] != theirs["maps/isgri_17_60_maps.fits"]
 
