@@ -104,3 +104,5 @@ def test_programs_read_the_same_in_every_language(archive, client):
 
     for address in PROTOCOLS:
         assert ask(address, **FRENCH) == ask(address), address
+    position = "/api/v1/resolve?name=gal+184.6+-5.8"  # a reading, which pages show in the reader's language
+    assert ask(position, **FRENCH, HTTP_ACCEPT="text/html,*/*;q=0.8") == ask(position)
