@@ -26,7 +26,11 @@ Stamp = tuple[int, datetime]
 
 
 def start_keeping_warm() -> None:
-    """Start the thread; it ends with the process."""
+    """Load all views, which the first request would import, and start the thread; it ends with the process.
+
+    Views are loaded here and not in the thread: modules that two threads import at once may see each other half made.
+    """
+    resolve("/")
     threading.Thread(target=keep_warm, name="warm pages", daemon=True).start()
 
 
@@ -36,7 +40,6 @@ def keep_warm() -> None:
     The connection is closed after each look, so that none is held for it.
     """
     seen: Stamp | None = None
-    load_pages()
     while True:
         try:
             seen = warm_release(seen)
@@ -47,15 +50,13 @@ def keep_warm() -> None:
         time.sleep(LOOK_EVERY_S)
 
 
-def load_pages() -> None:
-    """Load all views, which the first request would import, and the templates asked for most."""
-    resolve("/")
+def warm_release(seen: Stamp | None) -> Stamp | None:
+    """Load the templates asked for most, and make what pages show of the whole of the current release.
+
+    Nothing is made for the release `seen`; returns which it is now.
+    """
     for name in TEMPLATES:
         get_template(f"archive/{name}.html")
-
-
-def warm_release(seen: Stamp | None) -> Stamp | None:
-    """Make what pages show of the whole of the current release unless it is the one `seen`; return which it is."""
     release = current_release()
     if release is None:
         return None

@@ -141,7 +141,6 @@ def test_a_new_release_is_made_ready_before_its_first_visitor(archive, client, d
     home.mission_glance.cache_clear()
     timeline._read_orbits.cache_clear()
     pictures.coverage_png.cache_clear()
-    warm.load_pages()
     stamp = warm.warm_release(None)
     with django_assert_max_num_queries(5):
         assert client.get("/").status_code == 200
