@@ -77,6 +77,7 @@ def find_pages(base: str) -> dict[str, str]:
         "products": "/products/",
         "light-curve": f"/products/{series}",
         "spectrum": f"/products/{spectrum}",
+        "unfolded": f"/products/{spectrum}/unfolded",
         "numbers": f"/products/{series}/points",
         "tables": "/tables/",
         "table": "/tables/integral.science_windows?near=Crab&radius=20",
@@ -84,14 +85,18 @@ def find_pages(base: str) -> dict[str, str]:
         "basket": "/basket",
         "quicklook": "/quicklook?where=crab",
         "sky": "/sky?ra=83.633&dec=22.0145&fov=40",
+        "sky-polygon": "/sky?ra=83.633&dec=22.0145&fov=40",
         "hips": "/hips/",
+        "mocs": "/mocs/",
         "adql": f"/tap?query={query}",
         "upper-limits": "/upper-limits/?position=crab",
         "upper-limits-method": "/upper-limits/method",
         "releases": "/releases/",
+        "release": f"/releases/{newest}",
         "differences": f"/releases/diff?from={before}&to={newest}",
         "deliveries": "/deliveries/",
         "delivery": f"/deliveries/{urllib.parse.quote(delivery)}",
+        "contribute": "/contribute",
         "api": "/api/v1/docs",
         "status": "/status",
         "usage": "/usage",
@@ -99,6 +104,9 @@ def find_pages(base: str) -> dict[str, str]:
         "feedback": "/feedback",
         "login": "/account/login",
         "not-found": "/no-such-page",
+        # From here on somebody is logged in.
+        "workspace": "/account/queries",
+        "account": "/account",
     }
     return {name: address for name, address in pages.items() if address}
 
@@ -123,6 +131,39 @@ def run_query(page: Page, _: str) -> None:
     page.locator("#adql-plot canvas").wait_for()
 
 
+def search_polygon(page: Page, base: str) -> None:
+    """Search a polygon; its observations stand below the map."""
+    wait_for_sky(page, base)
+    page.fill("#polygon-text", "78 17, 89 17, 89 27, 78 27")
+    page.get_by_role("button", name="Search the polygon").click()
+    page.locator(".sky-found table").first.wait_for()
+
+
+def save_query(page: Page, base: str) -> None:
+    """Open an account, log in where there is one, and save a query."""
+    name, password = "visitor", "seventeen coded masks"
+    page.goto(f"{base}/account/signup")
+    for field in ("password1", "password2"):
+        page.fill(f"[name={field}]", password)
+    page.fill("[name=username]", name)
+    page.get_by_role("button", name="Open the account").click()
+    if page.locator(".form-error").count():
+        page.goto(f"{base}/account/login")
+        page.fill("[name=login]", name)
+        page.fill("[name=password]", password)
+        page.locator("main").get_by_role("button", name="Log in").click()
+    page.goto(f"{base}/account/queries")
+    page.locator("details", has=page.locator("#query-title")).locator("summary").first.click()
+    page.fill("#query-title", "Pointings within 10 degrees of the Crab")
+    page.fill(
+        "#query-text",
+        "SELECT scw_id, tstart_mjd_tt, good_isgri_s FROM integral.science_windows "
+        "WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(83.633, 22.0145, 10)) ORDER BY tstart_mjd_tt",
+    )
+    page.locator("form[action$=save] button").click()
+    page.goto(f"{base}/account/queries")
+
+
 def wait_for_sky(page: Page, _: str) -> None:
     """Give the sky view its tiles."""
     page.locator(".aladin-container canvas").first.wait_for()
@@ -133,6 +174,8 @@ STEPS: dict[str, Callable[[Page, str], None]] = {
     "targets": look_up_targets,
     "adql": run_query,
     "sky": wait_for_sky,
+    "sky-polygon": search_polygon,
+    "workspace": save_query,
     "hips": wait_for_sky,
 }
 
@@ -178,8 +221,12 @@ def main(base: str, names: list[str]) -> None:
                 total += save(shoot(page, base, name, pages[name]), f"{name}-{scheme}")
             context.close()
         phone = browser.new_context(viewport={"width": PHONE_WIDTH, "height": HEIGHT}, is_mobile=True, has_touch=True)
+        french = browser.new_context(
+            viewport={"width": WIDTH, "height": HEIGHT}, locale="fr-FR", reduced_motion="reduce"
+        )
         for name in ("home", "source") if not names else ():
             total += save(shoot(phone.new_page(), base, name, pages[name]), f"{name}-phone")
+            total += save(shoot(french.new_page(), base, name, pages[name]), f"{name}-french")
         browser.close()
     print(f"{len(names or pages)} pages, {total / 1e6:.1f} MB in {OUT}")
 
