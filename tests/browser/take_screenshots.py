@@ -87,7 +87,7 @@ def find_pages(base: str) -> dict[str, str]:
         "sky": "/sky?ra=83.633&dec=22.0145&fov=40",
         "sky-polygon": "/sky?ra=83.633&dec=22.0145&fov=40",
         "hips": "/hips/",
-        "mocs": "/mocs/",
+        "mocs": "/mocs/?op=intersection&moc=isgri-year-2002&moc=circle+266.4+-29+20",
         "adql": f"/tap?query={query}",
         "upper-limits": "/upper-limits/?position=crab",
         "upper-limits-method": "/upper-limits/method",
@@ -96,7 +96,6 @@ def find_pages(base: str) -> dict[str, str]:
         "differences": f"/releases/diff?from={before}&to={newest}",
         "deliveries": "/deliveries/",
         "delivery": f"/deliveries/{urllib.parse.quote(delivery)}",
-        "contribute": "/contribute",
         "api": "/api/v1/docs",
         "status": "/status",
         "usage": "/usage",
@@ -107,6 +106,7 @@ def find_pages(base: str) -> dict[str, str]:
         # From here on somebody is logged in.
         "workspace": "/account/queries",
         "account": "/account",
+        "contribute": "/contribute",
     }
     return {name: address for name, address in pages.items() if address}
 
