@@ -3,16 +3,17 @@
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from archive.formats.findings import Finding
-from ingestion.label import LABEL_NAME, Label
+from ingestion.label import LABEL_NAME, Label, Pattern
 
 MANIFEST_NAME = "manifest-sha256.txt"
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_SAID = 20
+_WILD = re.compile(r"[*?\[]")
 _FILE_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,67}")
 _FILE_NAME_OF_OLD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,67}")
 
@@ -44,8 +45,9 @@ def check_names(
     """
     findings = []
     matched: dict[str, int] = {}
+    claims_of = _claims_of(label.patterns)
     for name in names:
-        claims = [entry for entry in label.patterns if fnmatch.fnmatchcase(name, entry.pattern)]
+        claims = claims_of(name)
         for entry in claims:
             matched[entry.pattern] = matched.get(entry.pattern, 0) + 1
         if not _FILE_NAME.fullmatch(name) and _FILE_NAME_OF_OLD.fullmatch(name):
@@ -130,6 +132,15 @@ def check_names(
                 )
             )
     return findings
+
+
+def _claims_of(patterns: Iterable[Pattern]) -> Callable[[str], list[Pattern]]:
+    """Return what gives the patterns that claim a name; plain names, which `delivery init` writes, are looked up."""
+    named: dict[str, list[Pattern]] = {}
+    wild: list[Pattern] = []
+    for entry in patterns:
+        (wild if _WILD.search(entry.pattern) else named.setdefault(entry.pattern, [])).append(entry)
+    return lambda name: [*named.get(name, ()), *(one for one in wild if fnmatch.fnmatchcase(name, one.pattern))]
 
 
 def check_manifest(path: Path, digests: dict[str, str]) -> list[Finding]:

@@ -103,3 +103,10 @@ def test_manifest(tmp_path):
         ("MANIFEST-EXTRA", "extra.fits"),
         ("MANIFEST-MISSING", "gone.fits"),
     }
+
+
+def test_a_name_and_a_pattern_that_claim_one_file_overlap(tmp_path):
+    entries = [{"pattern": one, "profile": "arf"} for one in ("a.fits", "*.fits", "[cd].dat", "e.dat")]
+    names = ["a.fits", "b.fits", "c.dat", "e.dat", "f.dat"]
+    found = check_names(label(tmp_path, files=entries), names, dict.fromkeys(names, "arf"))
+    assert [(one.rule, one.path) for one in found] == [("FILE-OVERLAP", "a.fits"), ("FILE-UNDECLARED", "f.dat")]
