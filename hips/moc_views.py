@@ -56,6 +56,7 @@ def moc_list(request: HttpRequest) -> HttpResponse:
         maps, sentence = [], str(error)
     given = request.GET.getlist("moc")[: len(_EXAMPLES)]
     context = _show_result(request) | {
+        "section": "hips",
         "maps": maps,
         "sentence": sentence,
         "kinds": mocs.find_footprint_kinds(),

@@ -118,6 +118,7 @@ def _send_catalogue(request: HttpRequest, survey_id: str, address: Address) -> H
     if address == DocumentAddress("index.html"):
         url = f"{_base_url(request)}/{survey_id}"
         context = {
+            "section": "hips",
             "opened": opened,
             "brightest_by": gettext(opened.facts.brightest_by),
             "properties": catalogue_properties(opened),
@@ -154,7 +155,8 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
             raise UnavailableError(f"Map version {version.name} holds no flux, significance or exposure map to show.")
         catalogues = list_catalogues()
     except ArchiveError as error:
-        return render(request, "hips/empty.html", {"sentence": str(error)}, status=find_fault(error).status)
+        context = {"section": "hips", "sentence": str(error)}
+        return render(request, "hips/empty.html", context, status=find_fault(error).status)
     if opened is None:
         totals = [survey for survey in surveys if not survey.epoch_kind] or surveys
         shown = next((survey for survey in totals if survey.quantity == "significance"), totals[0])
@@ -182,6 +184,7 @@ def _show_page(request: HttpRequest, opened: services.OpenSurvey | OpenColour | 
         place = f"ra={view.ra:.3f}&dec={view.dec:.3f}&size=10"
         cutout = f"{_root(request)}{reverse('api-cutout')}?survey={survey_id}&{place}"
     context = {
+        "section": "hips",
         "opened": opened,
         "title": tell_title(opened.survey),
         "epoch": tell_epoch(opened.survey),

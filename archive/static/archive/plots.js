@@ -268,8 +268,10 @@ class PlotBox {
     const all = documents.flatMap((item) => item.curves);
     const curves = all.map((curve, number) => {
       const order = curve.time_mjd_tt.map((_, i) => i).sort((a, b) => curve.time_mjd_tt[a] - curve.time_mjd_tt[b]);
+      // Several light curves of one band are told apart by their first day.
+      const day = all.filter(({ label }) => label === curve.label).length > 1 && order.length > 0 ? ` ${new Date(unixFromMjdTt(curve.time_mjd_tt[order[0]]) * 1000).toISOString().slice(0, 10)}` : "";
       return {
-        label: curve.label, unit: curve.unit, colour: colour(number),
+        label: curve.label + day, unit: curve.unit, colour: colour(number),
         x: order.map((i) => axis.convert(curve.time_mjd_tt[i])),
         y: order.map((i) => (log && !(curve.value[i] > 0) ? null : curve.value[i])),
         error: order.map((i) => curve.error[i]),
@@ -296,7 +298,7 @@ class PlotBox {
       fill(words, { count, bin: this.bin, places }),
       hidden ? fill(lost, { count: hidden }) : "",
       documents.some((item) => item.simulated) ? SIMULATED : "",
-      ...[...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => `${text}.`),
+      ...[...new Set(all.flatMap((curve) => curve.remarks))].slice(0, 3).map((text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`),
     ];
     return {
       curves,
