@@ -16,6 +16,7 @@ from archive.models import AuditEntry, Delivery, Product, Release, SignOff, Subm
 from archive.release_diff import MAX_SHOWN_ROWS, compare_releases
 from archive.selectors import current_release, find_release
 from archive.tasks import nudge
+from archive.website.request_values import read_text
 from ingestion.contribute import community_team
 from ingestion.expiry import count_ahead, kept_until
 from ingestion.gates import find_submission, missing_signatures
@@ -176,8 +177,8 @@ def release(request: HttpRequest, name: str) -> HttpResponse:
 def difference(request: HttpRequest) -> HttpResponse:
     """Show what differs between any two releases, on demand for one source."""
     releases = list(Release.objects.all())
-    before, after = request.GET.get("from", ""), request.GET.get("to", "")
-    source_id = request.GET.get("source", "").strip()[:MAX_NAME]
+    before, after = read_text(request.GET, "from"), read_text(request.GET, "to")
+    source_id = read_text(request.GET, "source")
     if bool(before) != bool(after):
         raise UsageError("A difference needs two releases: from and to.")
     found = compare_releases(find_release(before), find_release(after), source_id=source_id) if before else None

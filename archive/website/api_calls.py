@@ -31,19 +31,21 @@ _CALLS = {
     "product-points": "/api/v1/products/{product_id}",
     "product-unfolded": "/api/v1/products/{product_id}/unfolded?",
     "table": "/api/v1/tables/{name}?",
-    "delivery": "/deliveries/{delivery_id}/report.json",
     "status": "/tap/availability",
     "usage": "/api/v1/usage",
     "upper-limits": "/api/v1/upper-limits?",
     "hips-index": "/hips/list",
-    "mocs": "/api/v1/moc",
+    "mocs": "/api/v1/moc?",
 }
+# Calls that are refused unless one of these is given.
+_NEEDED = {"upper-limits": {"position", "name", "ra"}, "mocs": {"moc"}}
 _QUERIES = {
     "tables": ("tap_schema.tables", "table_name"),
     "releases": ("integral.releases", "release"),
     "release": ("integral.releases", "release"),
     "release-diff": ("integral.releases", "release"),
     "deliveries": ("integral.deliveries", "delivery_id"),
+    "delivery": ("integral.deliveries", "delivery_id"),
 }
 
 
@@ -58,8 +60,11 @@ def api_call(request: HttpRequest) -> str:
         return ""
     if found := _QUERIES.get(name):
         table, order = found
-        query = {"LANG": "ADQL", "FORMAT": "json", "QUERY": adql.select(table, [], order)}
+        conditions = [adql.equals(key, value) for key, value in match.kwargs.items() if key == order]
+        query = {"LANG": "ADQL", "FORMAT": "json", "QUERY": adql.select(table, conditions, order)}
         return f"/tap/sync?{urlencode(query)}"
+    if name in _NEEDED and not _NEEDED[name] & set(request.GET):
+        return ""
     call = _CALLS.get(name, "").format(**{key: quote(str(value), safe="") for key, value in match.kwargs.items()})
     if call.endswith("?"):
         call = f"{call}{request.GET.urlencode()}".rstrip("?")

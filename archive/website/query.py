@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 
 from archive.errors import UsageError
-from archive.times import mjd_tt_from_ijd, mjd_tt_from_mjd_utc, mjd_tt_from_utc
+from archive.times import mjd_tt_from_ijd, mjd_tt_from_mjd_utc, mjd_tt_from_utc, mjd_utc_from_mjd_tt
 from archive.website.frames import icrs_from_galactic
 
 MAX_LENGTH = 400
@@ -137,13 +137,17 @@ def _read_identifier(text: str) -> Query | None:
 def _read_time(text: str) -> TimeQuery | None:
     if match := _TIME.fullmatch(text):
         scale, value = match[1].upper(), float(match[2])
-        moment = float(mjd_tt_from_ijd(value) if scale == "IJD" else mjd_tt_from_mjd_utc(value))
+        to_mjd_tt, words = (mjd_tt_from_ijd, "IJD (TT)") if scale == "IJD" else (mjd_tt_from_mjd_utc, "MJD (UTC)")
         span = 0.0 if "." in match[2] else 1.0
-        return TimeQuery(moment, moment + span, "IJD (TT)" if scale == "IJD" else "MJD (UTC)")
+        return TimeQuery(float(to_mjd_tt(value)), float(to_mjd_tt(value + span)), words)
     if match := _DATE.fullmatch(text):
         moment = mjd_tt_from_utc(match[1].upper())
         whole_day = len(match[1].rstrip("Zz")) == len("2003-02-27")
-        return TimeQuery(moment, moment + (1.0 if whole_day else 0.0), gettext("UTC date") if whole_day else "UTC")
+        if not whole_day:
+            return TimeQuery(moment, moment, "UTC")
+        # A day with a leap second is longer than 86400 s.
+        next_day = float(mjd_tt_from_mjd_utc(round(float(mjd_utc_from_mjd_tt(moment))) + 1))
+        return TimeQuery(moment, next_day, gettext("UTC date"))
     return None
 
 

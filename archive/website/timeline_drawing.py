@@ -95,8 +95,7 @@ def calendar_ticks(span: Span) -> tuple[Tick, ...]:
     >>> [tick.label for tick in calendar_ticks(Span(52640.0, 53000.0))]
     ['2003-01', '2003-03', '2003-05', '2003-07', '2003-09', '2003-11']
     """
-    start = datetime.fromisoformat(utc_iso_from_mjd_tt(span.start)).replace(tzinfo=UTC)
-    stop = datetime.fromisoformat(utc_iso_from_mjd_tt(span.stop)).replace(tzinfo=UTC)
+    start, stop = _calendar(span.start), _calendar(span.stop)
     chosen: list[datetime] = []
     form = ""
     for months in _MONTHS:
@@ -115,6 +114,11 @@ def calendar_ticks(span: Span) -> tuple[Tick, ...]:
         for when in chosen
         if (label := when.strftime(form))
     )
+
+
+def _calendar(mjd_tt: float) -> datetime:
+    """Return the time in UTC; a leap second, which ``datetime`` does not know, as the second before."""
+    return datetime.fromisoformat(utc_iso_from_mjd_tt(mjd_tt).replace(":60", ":59")).replace(tzinfo=UTC)
 
 
 def _months(start: datetime, stop: datetime, step: int) -> Iterator[datetime]:

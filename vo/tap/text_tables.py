@@ -114,6 +114,6 @@ def _html_head(columns: Sequence[OutputColumn], query: str) -> bytes:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Result of a query</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<pre>{escape(clean(query))}</pre>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>Result of a query</h1>\n<pre>{escape(clean(query))}</pre>\n"
         f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n"
     ).encode()

@@ -112,6 +112,7 @@ def test_a_withdrawn_product_is_gone_and_says_why(client, tmp_path):
 def test_a_difference_needs_two_releases_that_exist(client):
     assert "needs two releases" in page(client, "/releases/diff?from=2026.1", 400)
     page(client, "/releases/diff?from=2026.1&to=2026.2", 404)
+    assert "printable" in page(client, "/releases/diff?from=%00&to=2026.2", 400)
 
 
 @pytest.mark.django_db(transaction=True)

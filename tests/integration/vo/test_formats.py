@@ -189,6 +189,7 @@ def test_html_holds_the_same_values(client, truth):
     assert [row[3] or None for row in rows] == truth["absent"]
     assert {row[7] for row in rows} == {'<Å&"#,'}
     assert page.xpath("//p[@class='status']") == []
+    assert page.xpath("//h1/text()") == ["Result of a query"]
     _, content = fetch(client, "html", TRICKY.replace("'<Å", "'<script>alert(1)</script>"), MAXREC="2")
     assert b"<script>" not in content
     assert b"OVERFLOW" in content

@@ -97,10 +97,17 @@ def test_the_page_shows_the_whole_mission_and_zooms(text):
         ("from=rev+9999", "no science window"),
         ("from=2003-13-45", "2003-13-45"),
         ("page=zz", "page"),
+        ("from=%00", "printable"),
     ],
 )
 def test_a_span_that_cannot_be_gets_a_sentence(text, query, words):
     assert words in text(f"/timeline?{query}", 400)
+
+
+@pytest.mark.parametrize("year", [2005, 2008, 2016])
+def test_a_year_that_ends_with_a_leap_second_is_drawn(text, year):
+    assert "Mission timeline" in text(f"/timeline?from={year}-01-01&to={year}-12-31")
+    assert "Mission timeline" in text(f"/timeline?from={year}-12-31T23:59:60&to={year + 1}-01-02")
 
 
 def test_an_empty_archive_has_an_empty_timeline(db, client):

@@ -81,6 +81,13 @@ def test_a_date_is_a_whole_day_and_a_moment_is_a_moment():
     assert moment.tstart_mjd_tt == moment.tstop_mjd_tt
 
 
+def test_a_day_with_a_leap_second_ends_with_it():
+    for text in ("2005-12-31", "MJD 53735"):
+        day = parse_query(text)
+        assert (day.tstop_mjd_tt - day.tstart_mjd_tt) * 86400 == pytest.approx(86401, abs=1e-4)
+        assert day.tstop_mjd_tt == parse_query("2006-01-01").tstart_mjd_tt
+
+
 def test_mjd_is_utc_and_ijd_is_tt():
     assert parse_query("MJD 55972.0").tstart_mjd_tt == pytest.approx(55972 + 66.184 / 86400, abs=1e-9)
     assert parse_query("ijd=4428.5").tstart_mjd_tt == 55972.5
