@@ -89,7 +89,9 @@ def write_ids(request: HttpRequest, response: HttpResponse, ids: Sequence[str]) 
 def fill_basket(ids: Iterable[str]) -> Basket:
     """Look up what the current release has of these products."""
     wanted = list(dict.fromkeys(ids))
-    rows = current_rows(Product).filter(product_id__in=wanted).select_related("delivery")
+    # PostgreSQL knows no NUL, and no product has one in its name.
+    possible = [name for name in wanted if "\0" not in name]
+    rows = current_rows(Product).filter(product_id__in=possible).select_related("delivery")
     rows = rows.defer("metadata", "footprint", "delivery__counts", "delivery__findings")
     known = {product.product_id: product for product in rows}
     files = current_rows(ProductFile).filter(product_id__in=known).order_by("product_id", "-role", "file_name")

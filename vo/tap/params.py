@@ -35,6 +35,11 @@ class TapRequest:
 def merge_parameters(*sources: Iterable[tuple[str, str]]) -> Parameters:
     """Merge query string and form, names in upper case, all values kept (DALI 1.1 section 2.1).
 
+    Raises
+    ------
+    UsageError
+        If one holds a NUL character, which no text of PostgreSQL has.
+
     Examples
     --------
     >>> merge_parameters([("lang", "ADQL")], [("LANG", "ADQL-2.0")])
@@ -43,6 +48,9 @@ def merge_parameters(*sources: Iterable[tuple[str, str]]) -> Parameters:
     merged: dict[str, tuple[str, ...]] = {}
     for source in sources:
         for name, value in source:
+            if "\0" in name + value:
+                msg = f"the parameter {name[:40]!r} holds a NUL character, which no name or value may have"
+                raise UsageError(msg)
             merged[name.upper()] = (*merged.get(name.upper(), ()), value)
     return merged
 

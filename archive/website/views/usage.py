@@ -55,6 +55,8 @@ def _store(text: str, page: str, answer_to: str) -> None:
         raise UsageError(f"the message has {len(text)} characters; expected 1 to {LONGEST_TEXT}")
     if len(page) > 500 or len(answer_to) > 200:
         raise UsageError("the page or the address to answer to is too long; at most 500 and 200 characters")
+    if "\0" in text + page + answer_to:
+        raise UsageError("the message holds a NUL character, which is no text; take it out")
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     if Feedback.objects.filter(written_at__gt=hour_ago).count() >= MOST_PER_HOUR:
         raise BusyError(f"the archive takes {MOST_PER_HOUR} messages an hour and has them; please try again later")

@@ -292,6 +292,14 @@ def test_the_cookie_is_not_in_the_database(client):
     assert cookie.value not in Job.objects.get().owner
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_nul_in_any_parameter_is_refused_with_a_sentence(client, method):
+    for name in ("QUERY", "PHASE", "anything", "any\0name"):
+        answer = getattr(client, method)("/tap/async", {name: "a\0b"})
+        assert answer.status_code == 400, name
+        assert "NUL character" in answer.content.decode()
+
+
 @pytest.mark.parametrize("address", ["1", "x' OR 1=1", "../sync", str(uuid4())], ids=["1", "sql", "dots", "uuid"])
 def test_an_unknown_job_is_404(client, address):
     answer = client.get(f"/tap/async/{address}")

@@ -93,6 +93,7 @@ def test_damaged_share_is_refused(archive, client, items):
     ("data", "headers", "status"),
     [
         ({"add": "no-such-product"}, {}, 404),
+        ({"add": "a\0b"}, {}, 404),
         ({"add": SERIES}, {"Origin": "https://evil.example"}, 400),
         ({"add": SERIES}, {"Sec-Fetch-Site": "cross-site"}, 400),
         ({"add": [f"p{n}" for n in range(2001)]}, {}, 400),

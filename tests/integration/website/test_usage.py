@@ -70,7 +70,9 @@ def test_feedback_is_kept_with_its_page_and_nothing_else(client):
         call_command("feedback", "--done", "999999")
 
 
-@pytest.mark.parametrize("form", [{}, {"text": " "}, {"text": "x" * 5001}, {"text": "x", "page": "y" * 501}])
+@pytest.mark.parametrize(
+    "form", [{}, {"text": " "}, {"text": "x" * 5001}, {"text": "x", "page": "y" * 501}, {"text": "a\0b"}]
+)
 def test_feedback_that_cannot_be_kept_says_why_and_loses_nothing(client, form):
     answer = client.post("/feedback", form)
     assert answer.status_code == 400
