@@ -103,7 +103,7 @@ def invalid_html(text: str) -> list[str]:
 
 def shown(element: HtmlElement) -> str:
     """Give the start of an element's markup."""
-    return " ".join(lxml.html.tostring(element, encoding="unicode", with_tail=False).split())[:160]
+    return " ".join(str(lxml.html.tostring(element, encoding="unicode", with_tail=False)).split())[:160]
 
 
 def fetch(address: str, language: str) -> tuple[int, str, str, bytes]:

@@ -82,9 +82,7 @@ def check_origin(request: HttpRequest) -> None:
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"} or (
         origin and urlsplit(origin).netloc != request.get_host()
     ):
-        raise UsageError(
-            "This form was sent by another site; the basket is unchanged. Use the buttons of this archive."
-        )
+        raise UsageError("This form was sent by another site; nothing is changed. Use the buttons of this archive.")
 
 
 def send_tar(request: HttpRequest) -> HttpResponseBase:

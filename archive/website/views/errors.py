@@ -46,6 +46,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _api_error(UsageError(sentence)) if request.path.startswith(_API) else error_page(sentence, 400)
 
 
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without its token (Django documentation, CSRF_FAILURE_VIEW)."""
+    sentence = (
+        f"This {request.method} came without the token of a form of this archive, and nothing is changed: open the "
+        "page anew, with cookies allowed, and press the button again."
+    )
+    if request.path.startswith(_API):
+        return JsonResponse({"error": {"fault": "UsageFault", "message": sentence}}, status=403)
+    return error_page(sentence, 403)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a bug with a reference that leads to its log entry."""
     error = sys.exc_info()[1]

@@ -6,11 +6,13 @@ from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from archive.errors import BusyError, UsageError
 from archive.models import Feedback, UsageCount
 from archive.selectors import current_release
+from archive.website.views.basket import check_origin
 
 LONGEST_TEXT = 5_000
 MOST_PER_HOUR = 60
@@ -34,12 +36,14 @@ def usage(request: HttpRequest) -> HttpResponse:
     return render(request, "archive/usage.html", context)
 
 
+@csrf_exempt  # the origin is checked below: a token would set a cookie where the pages promise none
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def feedback(request: HttpRequest) -> HttpResponse:
     """Take what a visitor writes about a page."""
     if request.method != "POST":
         return render(request, "archive/feedback.html", {"page": request.GET.get("page", "")[:500]})
+    check_origin(request)
     text = request.POST.get("text", "").strip()
     page, answer_to = request.POST.get("page", "").strip(), request.POST.get("answer_to", "").strip()
     try:

@@ -88,4 +88,26 @@ def test_a_flood_of_feedback_stops(client, monkeypatch):
 
 
 def test_feedback_of_another_site_is_refused():
-    assert Client(enforce_csrf_checks=True).post("/feedback", {"text": "x"}).status_code == 403
+    strict = Client(enforce_csrf_checks=True)
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = strict.post("/feedback", {"text": "x"}, headers=headers)
+        assert answer.status_code == 400
+        assert "sent by another site" in answer.content.decode()
+    assert not Feedback.objects.exists()
+    assert strict.post("/feedback", {"text": "x"}).status_code == 200
+
+
+def test_feedback_sets_no_cookie(client):
+    assert not client.get("/feedback").cookies
+    assert not client.post("/feedback", {"text": "x"}).cookies
+
+
+def test_form_without_its_token_gets_a_page_of_the_archive(client):
+    answer = Client(enforce_csrf_checks=True).post("/account/login", {"login": "x"})
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "token" in page
+    assert 'class="error-code"' in page
+    assert "Django" not in page
+    answer = Client(enforce_csrf_checks=True).post("/api/v1/cutout")
+    assert (answer.status_code, answer.json()["error"]["fault"]) == (403, "UsageFault")
