@@ -97,14 +97,13 @@ function errorBars(curves, log) {
   };
 }
 
-// Months, days and hours of a time axis: uPlot writes English ones, "3/22" and "5pm", which other languages write differently.
+// Months, days and hours of a time axis: uPlot writes "3/22/03" and "5pm"; here they stand as in tables and files, months by
+// their name in the language of the page.
 function datesOf(language) {
-  if (language === "en") {
-    return undefined;
-  }
   const month = new Intl.DateTimeFormat(language, { month: "short", timeZone: "UTC" });
   const MMM = Array.from({ length: 12 }, (_, number) => month.format(Date.UTC(2000, number)));
-  return (words) => uPlot.fmtDate(words.replace("{M}/{D}", "{D}/{M}").replace("{h}:{mm}{aa}", "{HH}:{mm}").replace("{h}{aa}", "{HH}:00"), { MMM });
+  const words = { "{M}/{D}/{YY}": "{YYYY}-{MM}-{DD}", "{M}/{D}": "{MM}-{DD}", "{h}:{mm}{aa}": "{HH}:{mm}", "{h}{aa}": "{HH}:00" };
+  return (template) => uPlot.fmtDate(Object.entries(words).reduce((text, [theirs, ours]) => text.replace(theirs, ours), template), { MMM });
 }
 
 // All curves on one x array; null where a curve has no point.
@@ -115,6 +114,8 @@ function align(curves) {
 function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog, yDown }) {
   const [ink, muted, rule] = [css("--ink"), css("--muted"), css("--rule")];
   const font = `12px ${css("--sans")}`;
+  // uPlot gives a lone point a thousand days to its right; here it stands in the middle of its day.
+  const [lone, halfDay] = [curves.length === 1 && curves[0].x.length === 1 ? curves[0].x[0] : null, xTime ? SECONDS_PER_DAY / 2 : 0.5];
   const axis = (label, size) => ({
     label, stroke: muted, font, labelFont: font, labelSize: 22, size,
     grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1, size: 5 },
@@ -126,7 +127,7 @@ function options(box, curves, { xLabel, yLabel, xTime, xLog, yLog, yDown }) {
     tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), "Etc/UTC"),
     fmtDate: datesOf(document.documentElement.lang),
     scales: {
-      x: { time: xTime, distr: xLog ? 3 : 1, range: xLog ? undefined : (_, low, high) => widened(low, high) },
+      x: { time: xTime, distr: xLog ? 3 : 1, range: xLog ? undefined : (_, low, high) => (lone === null ? widened(low, high) : [lone - halfDay, lone + halfDay]) },
       y: { distr: yLog ? 3 : 1, dir: yDown ? -1 : 1, range: yLog ? undefined : (_, low, high) => padded(curves, low, high) },
     },
     axes: [

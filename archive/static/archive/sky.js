@@ -177,6 +177,8 @@ async function start() {
   }
   const [list] = await Promise.all([fetch("/hips/list"), A.init]);
   surveys = list.ok ? parseList(await list.text()).map(describe) : [];
+  // Maps of the whole mission come first, so that a map of one year is shown only when it is asked for.
+  surveys.sort((a, b) => Number(b.epoch === "whole mission") - Number(a.epoch === "whole mission"));
   const first = surveys.find((survey) => survey.id === state.survey) ?? surveys.find((survey) => survey.quantity === "significance") ?? surveys[0];
   const cooFrame = state.fov >= 90 ? "galactic" : "ICRSd";
   aladin = A.aladin("#aladin", {
