@@ -176,10 +176,10 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
-# A cookie is set at the login and not before; it never leaves over plain HTTP where the archive has HTTPS.
 CSRF_FAILURE_VIEW = "archive.website.views.errors.form_refused"
 # No script reads the token: forms carry it.
 CSRF_COOKIE_HTTPONLY = True
+# A cookie is set at the login and not before; it never leaves over plain HTTP where the archive has HTTPS.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
 
 STATIC_URL = "/static/"
