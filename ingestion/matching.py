@@ -109,7 +109,7 @@ def match_radius_arcsec(first_deg: float | None, second_deg: float | None, instr
     Examples
     --------
     >>> round(match_radius_arcsec(0.02, 0.0, "isgri"), 2)
-    132.27
+    132.54
     """
     key = _instrument(instrument)
     first = WIDTH_ARCSEC[key] / 2.0 if first_deg is None else first_deg * 3600.0
