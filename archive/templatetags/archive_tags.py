@@ -116,6 +116,18 @@ def tenfold(percent: float) -> str:
 
 
 @register.filter
+def percent(share: float) -> str:
+    """Write a share of one as a percentage, with two digits where there is little.
+
+    Examples
+    --------
+    >>> percent(0.00342), percent(0.613), percent(1.0), percent(0.0)
+    ('0.34', '61', '100', '0')
+    """
+    return f"{100.0 * share:.0f}" if share >= 0.0995 else f"{100.0 * share:.2g}"
+
+
+@register.filter
 def hms(ra: float) -> str:
     """Write right ascension in degrees as hours, minutes and seconds."""
     return _sexagesimal(ra / 15.0 % 24.0, 2, 24)

@@ -108,7 +108,7 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
         "files": files,
         "is_series": row.kind in SERIES_KINDS,
         "is_spectrum": row.kind == Product.Kind.SPECTRUM,
-        "metadata": sorted(row.metadata.items()),
+        "metadata": sorted((name, value) for name, value in row.metadata.items() if value not in (None, "", [], {})),
         "source": current_rows(Source).filter(source_id=row.source_id).first() if row.source_id else None,
         "workflow": read_workflow(row, files, settings.PUBLIC_URL),
         "issues": read_issues([row], files),
