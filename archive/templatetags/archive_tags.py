@@ -1,12 +1,13 @@
 """How numbers, times and positions are written on pages."""
 
 import math
+from functools import cache
 
 from django import template
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from archive.published import Column
+from archive.published import Column, load_tables
 from archive.selectors import separation_deg
 from archive.times import ijd_from_mjd_tt, utc_iso_from_mjd_tt
 
@@ -113,6 +114,25 @@ def kiloseconds(seconds: float) -> str:
 def tenfold(percent: float) -> str:
     """Write a percentage as a place in a drawing of 1000 units."""
     return f"{percent * 10.0:.1f}"
+
+
+@register.filter
+def table_name(model: str) -> str:
+    """Write the name under which rows of a model are published; the model's own where they are not.
+
+    Examples
+    --------
+    >>> table_name("GrbCatalogueEntry"), table_name("productfile")
+    ('integral.spi_grb_catalogue', 'integral.product_files')
+    """
+    return _names_of_tables().get(f"archive_{model.lower()}", model)
+
+
+@cache
+def _names_of_tables() -> dict[str, str]:
+    """Name of the published table by the database's own."""
+    tables = [table for table in load_tables().values() if table.schema == "integral"]
+    return {table.from_sql.split()[0]: table.name for table in tables}
 
 
 @register.filter
