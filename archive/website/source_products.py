@@ -98,8 +98,8 @@ def read_products(source_id: str) -> SourceProducts:
     else:
         series = _first_series(full, counts)
         wanted = _longest_ids(source_id, release.number, release.published_at) if release else ()
-        longest = _longest_first(full.filter(product_id__in=wanted))
-        spectra = _with_science_file(longest)[:MAX_SPECTRUM_PLOTS]
+        drawable = _with_science_file(wanted)[:MAX_SPECTRUM_PLOTS]
+        spectra = list(_longest_first(full.filter(product_id__in=drawable)))
         products = [*(p for group in series for p in group.products), *spectra]
         files = _files_by_product(products)
     return SourceProducts(
@@ -173,24 +173,24 @@ def _count(source_id: str, number: int, published_at: datetime) -> tuple[tuple[K
 
 def _first_series(rows: QuerySet[Product], counts: Sequence[KindCount]) -> list[SeriesGroup]:
     """Return the groups to draw; all-mission series and early observations come first, as in the index."""
-    groups: list[SeriesGroup] = []
+    chosen: list[list[str]] = []
     for kind in SERIES_KINDS:
         for found in counts:
-            if found.kind == kind and len(groups) < MAX_SERIES_PLOTS:
+            if found.kind == kind and len(chosen) < MAX_SERIES_PLOTS:
                 first = rows.filter(kind=kind, instrument=found.instrument).order_by("obs_id", "energy_min_kev")
-                drawable = _with_science_file(first[:CANDIDATES])[: MAX_CURVES * 2]
-                groups += series_groups(drawable)[: MAX_SERIES_PLOTS - len(groups)]
-    return groups
+                ids = _with_science_file(first.values_list("product_id", flat=True)[:CANDIDATES])
+                chosen += [ids[: MAX_CURVES * 2]] if ids else []
+    # Ids choose, and only what is drawn is read: a row brings its delivery and release along.
+    read = {product.product_id: product for product in rows.filter(product_id__in=[i for ids in chosen for i in ids])}
+    return [group for ids in chosen for group in series_groups(read[i] for i in ids)][:MAX_SERIES_PLOTS]
 
 
-def _with_science_file(products: Iterable[Product]) -> list[Product]:
+def _with_science_file(product_ids: Iterable[str]) -> list[str]:
     """Keep the products that can be drawn: what a release describes may have no file in it."""
-    found = list(products)
-    files = current_rows(ProductFile).filter(
-        product_id__in=[p.product_id for p in found], role=ProductFile.Role.SCIENCE
-    )
+    ids = list(product_ids)
+    files = current_rows(ProductFile).filter(product_id__in=ids, role=ProductFile.Role.SCIENCE)
     held = set(files.order_by().values_list("product_id", flat=True))
-    return [p for p in found if p.product_id in held]
+    return [product_id for product_id in ids if product_id in held]
 
 
 def _has_science_file(files: Iterable[ProductFile]) -> bool:
