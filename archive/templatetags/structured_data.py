@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import override
 
@@ -11,6 +12,7 @@ from archive.api.points import product_files
 from archive.identifiers import publisher_did
 from archive.models import Product, Release, Source
 from archive.website import structured_data as data
+from archive.website.views.gallery import PREVIEWED
 
 register = template.Library()
 
@@ -27,6 +29,19 @@ def structured_data(context: Any) -> SafeString:
         return SafeString("")
     # write_json has escaped what could end the element; browsers do not run a script of this type.
     return mark_safe(f'<script type="application/ld+json">{data.write_json(document)}</script>')  # noqa: S308
+
+
+@register.simple_tag(takes_context=True)
+def preview_image(context: Any) -> str:
+    """Return the absolute address of the picture that stands for a page where its link is shared (ogp.me, og:image)."""
+    match context.get("product"), context.get("source"):
+        case Product(kind=kind) as product, _ if kind in PREVIEWED:
+            path = reverse("product-preview", args=[product.product_id])
+        case _, Source() as source:
+            path = reverse("source-cut", args=[source.source_id])
+        case _:
+            path = reverse("coverage")
+    return f"{settings.PUBLIC_URL}{path}"
 
 
 def _describe(context: Any) -> data.Json | None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.support.web_archive import CRAB, HOSTILE, HOSTILE_ID, SPECTRUM
+from tests.support.web_archive import CRAB, HOSTILE, HOSTILE_ID, SERIES, SPECTRUM
 
 
 def described(html):
@@ -56,3 +56,18 @@ def test_a_hostile_name_stays_a_text(text):
     (found,) = described(page)
     assert HOSTILE in found["name"]
     assert HOSTILE not in page
+
+
+@pytest.mark.parametrize(
+    ("address", "picture"),
+    [
+        ("/", "/coverage.png"),
+        (f"/sources/{CRAB}", f"/sources/{CRAB}/sky.png"),
+        (f"/products/{SERIES}", f"/preview/{SERIES}"),
+    ],
+)
+def test_shared_links_have_a_picture_that_is_there(text, client, settings, address, picture):
+    page = text(address)
+    assert f'<meta property="og:image" content="{settings.PUBLIC_URL}{picture}">' in page
+    assert "simulated data" in page.split('property="og:image:alt" content="')[1].split('"')[0]
+    assert client.get(picture)["Content-Type"] == "image/png"
