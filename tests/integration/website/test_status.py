@@ -13,7 +13,8 @@ def found(name):
     return next(part for part in probes.probe_parts() if part.name == name)
 
 
-def test_page_and_availability_name_every_part_that_fails(archive, client):
+def test_page_and_availability_name_every_part_that_fails(archive, client, settings, tmp_path):
+    settings.LIMITS_ROOT = tmp_path / "limits"
     page, document = client.get("/status").content.decode(), client.get("/tap/availability").content.decode()
     for part in probes.probe_parts():
         assert part.name in page
