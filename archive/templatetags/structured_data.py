@@ -1,10 +1,10 @@
 """Puts the description of a page for search engines into its head."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django import template
 from django.conf import settings
-from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import override
 
@@ -36,11 +36,11 @@ def preview_image(context: Any) -> str:
     """Return the absolute address of the picture that stands for a page where its link is shared (ogp.me, og:image)."""
     match context.get("product"), context.get("source"):
         case Product(kind=kind) as product, _ if kind in PREVIEWED:
-            path = reverse("product-preview", args=[product.product_id])
+            path = f"/preview/{quote(product.product_id)}"
         case _, Source() as source:
-            path = reverse("source-cut", args=[source.source_id])
+            path = f"/sources/{quote(source.source_id)}/sky.png"
         case _:
-            path = reverse("coverage")
+            path = "/coverage.png"
     return f"{settings.PUBLIC_URL}{path}"
 
 
