@@ -36,9 +36,9 @@ def preview_image(context: Any) -> str:
     """Return the absolute address of the picture that stands for a page where its link is shared (ogp.me, og:image)."""
     match context.get("product"), context.get("source"):
         case Product(kind=kind) as product, _ if kind in PREVIEWED:
-            path = f"/preview/{quote(product.product_id, safe="+")}"
+            path = f"/preview/{quote(product.product_id, safe='+')}"
         case _, Source() as source:
-            path = f"/sources/{quote(source.source_id, safe="+")}/sky.png"
+            path = f"/sources/{quote(source.source_id, safe='+')}/sky.png"
         case _:
             path = "/coverage.png"
     return f"{settings.PUBLIC_URL}{path}"
