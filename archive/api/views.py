@@ -2,8 +2,6 @@
 
 import math
 
-from django.conf import settings
-from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -169,8 +167,7 @@ def unfolded(request: Request, product_id: str) -> Response:
 @api_view()
 def resolve(request: Request) -> Response:
     text = read_text(request.query_params, "name", 400)
-    with translation.override(settings.LANGUAGE_CODE):  # a browser may ask in its own language
-        query = parse_query(text)
+    query = parse_query(text)
     match query:
         case PositionQuery(ra=ra, dec=dec, read_as=read_as):
             return Response(

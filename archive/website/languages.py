@@ -20,6 +20,8 @@ from django.views.i18n import set_language as _set_language
 from archive.errors import NotFoundError
 
 _FOR_PROGRAMS = "/api/"
+_PAGES_OF_THE_API = ("/api/v1/docs", "/api/v1/upper-limits/jobs/")
+"""Addresses of the API that show a page to a browser, which asks for HTML by name; all others are English."""
 
 # Without a token, which would need a cookie on every page: the worst a foreign form can do is to change the language.
 choose_language = csrf_exempt(require_POST(_set_language))
@@ -41,9 +43,8 @@ def page_language(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
     """Answer in the language of the reader (RFC 9110 section 12.5.4), and tell caches what the answer depends on."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        # The API has pages too (its documentation, jobs), which browsers ask for by name.
-        for_programs = request.path_info.startswith(_FOR_PROGRAMS) and "text/html" not in request.headers.get(
-            "Accept", ""
+        for_programs = request.path_info.startswith(_FOR_PROGRAMS) and not (
+            request.path_info.startswith(_PAGES_OF_THE_API) and "text/html" in request.headers.get("Accept", "")
         )
         language = settings.LANGUAGE_CODE if for_programs else translation.get_language_from_request(request)
         with translation.override(language):

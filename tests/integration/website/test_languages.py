@@ -104,5 +104,6 @@ def test_programs_read_the_same_in_every_language(archive, client):
 
     for address in PROTOCOLS:
         assert ask(address, **FRENCH) == ask(address), address
-    position = "/api/v1/resolve?name=gal+184.6+-5.8"  # a reading, which pages show in the reader's language
-    assert ask(position, **FRENCH, HTTP_ACCEPT="text/html,*/*;q=0.8") == ask(position)
+    # A browser asks for HTML by name; what follows pages show in the reader's language.
+    for address in ("/api/v1/resolve?name=gal+184.6+-5.8", "/api/v1/timeline?from=rev+46&to=rev+46"):
+        assert ask(address, **FRENCH, HTTP_ACCEPT="text/html,*/*;q=0.8") == ask(address)
