@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from django.db import DatabaseError, connection
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_noop
 
@@ -34,6 +35,10 @@ SERVICES = {
     "oai": gettext_noop("registry"),
 }
 """First part of an address, and the service there; products' files count as downloads, the rest as pages."""
+
+COUNTED = ("requests", "refused", "failed", "size_bytes")
+SUMS = {name: Sum(name) for name in COUNTED}
+"""What is counted of each service, and the sums of it in a query of `UsageCount`."""
 
 UNCOUNTED = {"static", "favicon.ico", "robots.txt"}
 
@@ -115,7 +120,6 @@ def write_counts() -> None:
     """Add what this process counted to the table; where the database is away, keep it for later."""
     values = _counts.take()
     rows = {(day, service) for day, service, _ in values}
-    columns = ("requests", "refused", "failed", "size_bytes")
     try:
         with connection.cursor() as cursor:
             for day, service in sorted(rows):
@@ -126,9 +130,9 @@ def write_counts() -> None:
                     " refused = archive_usagecount.refused + excluded.refused,"
                     " failed = archive_usagecount.failed + excluded.failed,"
                     " size_bytes = archive_usagecount.size_bytes + excluded.size_bytes",
-                    [day.isoformat(), service, *(values[day, service, column] for column in columns)],
+                    [day.isoformat(), service, *(values[day, service, column] for column in COUNTED)],
                 )
-                for column in columns:
+                for column in COUNTED:
                     del values[day, service, column]
     except DatabaseError as error:
         _counts.give_back(values)

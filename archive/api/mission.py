@@ -1,7 +1,5 @@
 """The mission on one axis of time, and how much the archive is used."""
 
-from collections import defaultdict
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -11,6 +9,7 @@ from archive.api import schemas
 from archive.api.schemas import answers
 from archive.errors import NotFoundError
 from archive.models import UsageCount
+from archive.usage import SUMS
 from archive.website.request_values import read_text
 from archive.website.timeline import INSTRUMENTS, Span, belt_spans, read_orbits, read_span, read_timeline
 
@@ -27,7 +26,7 @@ def timeline(request: Request) -> Response:
     orbits = read_orbits()
     if orbits is None:
         raise NotFoundError("This archive has no science window yet.")
-    span = read_span(start, stop, Span(float(orbits.start[0]), float(orbits.stop.max())))
+    span = read_span(start, stop, orbits.span)
     found = read_timeline(span, orbits)
     return Response(
         {
@@ -64,9 +63,12 @@ def _ends(span: Span) -> dict[str, float]:
 @api_view()
 def usage(request: Request) -> Response:
     """Answer the counts of the page of usage."""
-    months: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(schemas.USAGE_COUNTS, 0))
-    for row in UsageCount.objects.order_by("day", "service"):
-        counts = months[f"{row.day:%Y-%m}", row.service]
-        for name in counts:
-            counts[name] += getattr(row, name)
-    return Response({"months": [{"month": month, "service": service, **n} for (month, service), n in months.items()]})
+    rows = UsageCount.objects.values("day__year", "day__month", "service").annotate(**SUMS)
+    return Response(
+        {
+            "months": [
+                {"month": f"{row.pop('day__year')}-{row.pop('day__month'):02d}", **row}
+                for row in rows.order_by("day__year", "day__month", "service")
+            ]
+        }
+    )

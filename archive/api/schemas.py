@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
+from archive.usage import COUNTED
+
 JsonSchema = Mapping[str, object]
 
 TEXT: JsonSchema = {"type": "string"}
@@ -232,8 +234,7 @@ TIMELINE = record(
         "radiation_belts": described(many(record(_ENDS)), "for spans below 200 days"),
     }
 )
-USAGE_COUNTS = ("requests", "refused", "failed", "size_bytes")
-USAGE = record({"months": many(record({"month": TEXT, "service": TEXT, **dict.fromkeys(USAGE_COUNTS, WHOLE)}))})
+USAGE = record({"months": many(record({"month": TEXT, "service": TEXT, **dict.fromkeys(COUNTED, WHOLE)}))})
 
 
 def _query(name: str, description: str, kind: OpenApiTypes = OpenApiTypes.STR) -> OpenApiParameter:

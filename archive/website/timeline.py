@@ -72,6 +72,11 @@ class Orbits:
     good_s: FloatArray
     gaps: tuple[Span, ...]
 
+    @property
+    def span(self) -> Span:
+        """From the first start to the last end."""
+        return Span(float(self.start[0]), float(self.stop.max()))
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -188,7 +193,7 @@ def _read_limit(name: str, text: str, *, first: bool) -> float:
 
 def read_timeline(span: Span, orbits: Orbits) -> Timeline:
     """Cut a span of time into bars."""
-    whole = Span(float(orbits.start[0]), float(orbits.stop.max()))
+    whole = orbits.span
     gaps = tuple(gap for gap in orbits.gaps if gap.start < span.stop and gap.stop > span.start)
     if span.length_d > WIDE_D:
         return Timeline(span, whole, "bin", bin_orbits(orbits, span), gaps, 0)

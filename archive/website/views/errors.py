@@ -52,9 +52,7 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
         f"This {request.method} came without the token of a form of this archive, and nothing is changed: open the "
         "page anew, with cookies allowed, and press the button again."
     )
-    if request.path.startswith(_API):
-        return JsonResponse({"error": {"fault": "UsageFault", "message": sentence}}, status=403)
-    return error_page(sentence, 403)
+    return _api_error(UsageError(sentence), 403) if request.path.startswith(_API) else error_page(sentence, 403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -64,6 +62,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _api_error(said) if request.path.startswith(_API) else error_page(f"An {said}.", 500)
 
 
-def _api_error(error: ArchiveError) -> HttpResponse:
+def _api_error(error: ArchiveError, status: int | None = None) -> HttpResponse:
     fault = find_fault(error)
-    return JsonResponse({"error": {"fault": fault.name, "message": str(error)}}, status=fault.status)
+    return JsonResponse({"error": {"fault": fault.name, "message": str(error)}}, status=status or fault.status)

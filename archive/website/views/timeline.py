@@ -27,7 +27,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
     orbits = read_orbits()
     if orbits is None:
         return render(request, "archive/timeline.html", {"section": "timeline", "timeline": None})
-    whole = Span(float(orbits.start[0]), float(orbits.stop.max()))
+    whole = orbits.span
     span = read_span(start, stop, whole)
     found = read_timeline(span, orbits)
     observations = current_rows(Observation).filter(

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -12,13 +11,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from archive.errors import BusyError, UsageError
 from archive.models import Feedback, UsageCount
 from archive.selectors import current_release
+from archive.usage import SUMS
 from archive.website.views.basket import check_origin
 
 LONGEST_TEXT = 5_000
 MOST_PER_HOUR = 60
 """Messages that the archive takes in an hour from everybody together; a flood must not fill the database."""
-
-_SUMS = {name: Sum(name) for name in ("requests", "refused", "failed", "size_bytes")}
 
 
 @require_safe
@@ -26,10 +24,10 @@ def usage(request: HttpRequest) -> HttpResponse:
     """Show how much each service was asked, by month and in all."""
     month_ago = datetime.now(UTC).date() - timedelta(days=30)
     context = {
-        "recent": UsageCount.objects.filter(day__gt=month_ago).values("service").annotate(**_SUMS).order_by("service"),
-        "all_time": UsageCount.objects.values("service").annotate(**_SUMS).order_by("service"),
+        "recent": UsageCount.objects.filter(day__gt=month_ago).values("service").annotate(**SUMS).order_by("service"),
+        "all_time": UsageCount.objects.values("service").annotate(**SUMS).order_by("service"),
         "months": UsageCount.objects.values("day__year", "day__month")
-        .annotate(**_SUMS)
+        .annotate(**SUMS)
         .order_by("-day__year", "-day__month")[:36],
         "first": UsageCount.objects.order_by("day").values_list("day", flat=True).first(),
     }

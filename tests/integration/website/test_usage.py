@@ -33,6 +33,17 @@ def test_requests_are_counted_by_service_and_outcome(client):
     assert "pages" in client.get("/usage").content.decode()
 
 
+def test_api_sums_the_counts_by_month_and_service(client):
+    for day, service in (("2026-11-30", "TAP"), ("2026-10-02", "pages"), ("2026-11-01", "TAP"), ("2026-11-01", "MOC")):
+        UsageCount.objects.create(day=day, service=service, requests=2, refused=1, failed=0, size_bytes=5)
+    months = client.get("/api/v1/usage").json()["months"]
+    assert [(one["month"], one["service"], one["requests"], one["refused"], one["size_bytes"]) for one in months] == [
+        ("2026-10", "pages", 2, 1, 5),
+        ("2026-11", "MOC", 2, 1, 5),
+        ("2026-11", "TAP", 4, 2, 10),
+    ]
+
+
 def test_counts_are_written_now_and_then_by_the_requests_themselves(client, monkeypatch):
     client.get("/about")
     assert not UsageCount.objects.exists()
